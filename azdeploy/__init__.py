@@ -1,0 +1,1 @@
+"""Deploy containers to Azure from Python."""

@@ -1,0 +1,1 @@
+"""Ready-made stacks. Rule of this package: options in, a Stack out, nothing else."""
