@@ -1,0 +1,93 @@
+"""``azdeploy local``: Azure on this machine, started and stopped by hand."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from azdeploy.cli.targets import Format, Output, RuntimeName
+
+app = typer.Typer(help="Azure on this machine: an ARM endpoint that runs containers.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class Latency(StrEnum):
+    """How long operations take."""
+
+    NONE = "none"
+    RECORDED = "recorded"
+
+
+@app.command()
+def start(
+    runtime: Annotated[
+        RuntimeName, typer.Option(help="What runs the containers; auto takes Docker where an engine answers.")
+    ] = RuntimeName.AUTO,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 0,
+    keep_addresses: Annotated[
+        bool, typer.Option("--keep-addresses", help="A group keeps its address when it restarts.")
+    ] = False,
+    latency: Annotated[
+        Latency, typer.Option(help="How long operations take: no longer than needed, or as recorded from Azure.")
+    ] = Latency.NONE,
+    time_scale: Annotated[
+        float, typer.Option(min=0.001, help="Multiplies recorded latencies and back-off times.")
+    ] = 1.0,
+) -> None:
+    """Start the endpoint in the background; one that runs already is left as it is."""
+    from azdeploy.local import endpoint
+
+    machine = endpoint.start(
+        endpoint.Options(
+            runtime=runtime.value,
+            port=port,
+            keep_addresses=keep_addresses,
+            latency=latency.value,
+            time_scale=time_scale,
+        )
+    )
+    typer.echo(f"Azure on this machine is up at {machine.url} ({machine.runtime} runtime).")
+
+
+@app.command()
+def stop() -> None:
+    """Stop the endpoint and its containers; what was deployed comes back at the next start."""
+    from azdeploy.local import endpoint
+
+    typer.echo("Stopped." if endpoint.stop() else "It was not running.")
+
+
+@app.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Stop the endpoint and forget everything that was deployed to it."""
+    from azdeploy.cli.targets import confirm
+    from azdeploy.local import endpoint
+
+    confirm("Forget everything that was deployed to this machine?", yes)
+    endpoint.reset()
+    typer.echo("Azure on this machine is empty.")
+
+
+@app.command()
+def status(output: Output = Format.TEXT) -> None:
+    """Tell whether the endpoint runs, where, and with which runtime."""
+    from azdeploy.cli import render
+    from azdeploy.local import endpoint
+
+    machine = endpoint.find()
+    if output is not Format.TEXT:
+        typer.echo(render.document(render.endpoint_document(machine), output))
+    elif machine is None:
+        typer.echo("Azure on this machine is not running; 'azdeploy local start' starts it.")
+    else:
+        typer.echo(f"Azure on this machine is up at {machine.url} ({machine.runtime} runtime, process {machine.pid}).")
+
+
+@app.command()
+def env() -> None:
+    """Print what other clients need: exports for the SDKs, and the commands for az."""
+    from azdeploy.local import endpoint
+
+    for line in endpoint.environment():
+        typer.echo(line)

@@ -1,0 +1,152 @@
+"""How plans, events and resources look: pure functions from values to text, and the observer that prints progress."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, assert_never
+
+import typer
+
+from azdeploy.cli.targets import Format
+from azdeploy.execution.events import Event, Failed, Finished, Progressed, Retrying, Skipped, Started
+from azdeploy.planning.plan import Action, Change, Plan
+
+_DONE = {
+    Action.NOOP: "unchanged",
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.TAG: "tagged",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+}
+_DOING = {
+    Action.NOOP: "is compared",
+    Action.CREATE: "is created",
+    Action.UPDATE: "is updated",
+    Action.TAG: "is tagged",
+    Action.REPLACE: "is replaced",
+    Action.DELETE: "is deleted",
+}
+_WILL = {
+    Action.NOOP: "unchanged",
+    Action.CREATE: "will be created",
+    Action.UPDATE: "will be updated in place; its containers restart",
+    Action.TAG: "only its tags change; nothing restarts",
+    Action.REPLACE: "will be deleted and created again; its address will change",
+    Action.DELETE: "will be deleted",
+}
+_COLOUR = {
+    Action.NOOP: None,
+    Action.CREATE: typer.colors.GREEN,
+    Action.UPDATE: typer.colors.YELLOW,
+    Action.TAG: typer.colors.YELLOW,
+    Action.REPLACE: typer.colors.RED,
+    Action.DELETE: typer.colors.RED,
+}
+
+
+def plan_text(plan: Plan) -> str:
+    """Return a plan for people: a line per change, below it what differs and why."""
+    if plan.is_empty:
+        return f"Stack {plan.stack}: nothing to change."
+    width = max(len(change.name) for change in plan.changes)
+    lines = [f"Stack {plan.stack} ({plan.location}):"]
+    for change in plan.changes:
+        lines += _change_lines(change, width)
+    return "\n".join(lines)
+
+
+def _change_lines(change: Change, width: int) -> Iterable[str]:
+    yield typer.style(f"  {change.action:>3} {change.name:<{width}}  {_WILL[change.action]}", fg=_COLOUR[change.action])
+    if change.action in (Action.UPDATE, Action.TAG, Action.REPLACE):
+        for item in change.properties:
+            yield f"        {item.path}: {_shown(item.before)} -> {_shown(item.after)}"
+    for reason in change.reasons:
+        yield f"        because {reason}"
+
+
+def _shown(value: object) -> str:
+    return "(not set)" if value is None else str(value)
+
+
+def plan_document(plan: Plan, requests: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return a plan for programs; ``requests`` holds by resource the ARM requests that carry it out."""
+    return {
+        "stack": plan.stack,
+        "location": plan.location,
+        "changes": [
+            {
+                "name": change.name,
+                "action": change.action.name.lower(),
+                "reasons": list(change.reasons),
+                "properties": [
+                    {"path": item.path, "before": _plain(item.before), "after": _plain(item.after)}
+                    for item in change.properties
+                ],
+                "requests": list(requests[change.name]),
+            }
+            for change in plan.changes
+        ],
+    }
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def document(value: object, output: Format) -> str:
+    """Return a value as one JSON or YAML document."""
+    match output:
+        case Format.JSON | Format.TEXT:
+            return json.dumps(value, indent=2, ensure_ascii=False)
+        case Format.YAML:
+            return _yaml(value)
+        case _:
+            assert_never(output)
+
+
+def _yaml(value: object) -> str:
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    text = StringIO()
+    writer = YAML(typ="safe")
+    writer.default_flow_style = False
+    writer.dump(value, text)
+    return text.getvalue().rstrip("\n")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows in aligned columns under their headings."""
+    widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [headings, *rows]
+    )
+
+
+def progress(event: Event) -> None:
+    """Tell on stderr what happens; an observer for deployments."""
+    typer.echo(event_text(event), err=True)
+
+
+def event_text(event: Event) -> str:
+    """Return one line for an event."""
+    match event:
+        case Started():
+            return f"  {event.action:>3} {event.name} {_DOING[event.action]}"
+        case Progressed():
+            return f"      {event.name} is {event.detail or 'not there yet'} after {event.elapsed:.1f} s"
+        case Retrying():
+            return f"      {event.name} waits {event.wait:.0f} s: {event.reason}"
+        case Finished():
+            where = f" at {event.outputs['ip']}" if event.outputs.get("ip") else ""
+            return f"  {event.change.action:>3} {event.name} {_DONE[event.change.action]}{where} in {event.elapsed:.1f} s"
+        case Failed():
+            return f"    ! {event.name} failed"
+        case Skipped():
+            return f"    ! {event.name} skipped because of {event.because}"
+        case _:
+            assert_never(event)
