@@ -6,6 +6,7 @@ Modules are imported inside commands, so that ``--help`` and ``--version`` load 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -46,10 +47,10 @@ def options(
         debugging.switch_on()
 
 
-def main() -> None:
-    """Run the command line; errors become one message on stderr and a fixed exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line (sys.argv by default); errors become one message on stderr and a fixed exit code."""
     try:
-        app()
+        app(arguments)
     except KeyboardInterrupt:
         sys.exit(_report("interrupted; run the same command again to go on, or 'azdeploy down' to remove it", 130))
     except Exception as error:  # noqa: BLE001 - nobody wants a traceback from a command line
