@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from azdeploy.definitions.output import Output
-from azdeploy.definitions.record import Record
+from azdeploy.definitions.record import Record, location_name
 from azdeploy.definitions.secret import Secret
 
 Text = str | Output
@@ -333,12 +334,12 @@ class EncryptionProperties(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension(Record):
-    """An extension of a group. Settings are JSON text; protected settings are never returned."""
+    """An extension of a group. ``protected_settings`` is JSON text, because it is never shown or returned."""
 
     name: str
     extension_type: str
     version: str
-    settings: str | None = None
+    settings: Mapping[str, Any] | None = None
     protected_settings: Secret | None = None
 
 
@@ -346,8 +347,8 @@ class Extension(Record):
 class ContainerGroup(Record):
     """A container group: containers that share an address, volumes and a life.
 
-    ``location`` None means the stack's. The properties ``ip``, ``fqdn`` and ``port`` are references to what the group
-    has once it is deployed, for use in the texts of other definitions.
+    ``location`` None means the stack's; "West US" and "westus" are the same, to Azure and here. The properties ``ip``,
+    ``fqdn`` and ``port`` are references to what the group has once it is deployed, for texts of other definitions.
     """
 
     name: str
@@ -370,6 +371,11 @@ class ContainerGroup(Record):
     zones: Sequence[str] = ()
     location: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        Record.__post_init__(self)
+        if self.location is not None:
+            object.__setattr__(self, "location", location_name(self.location))
 
     @property
     def ip(self) -> Output:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 _REFERENCE = re.compile(r"(?P<escape>\$?)\$\{(?P<resource>[A-Za-z0-9][A-Za-z0-9_-]*)\.(?P<name>[a-z][a-z0-9_]*)\}")
 
@@ -20,7 +19,6 @@ class Output:
 
     resource: str
     name: str
-    is_reference: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return f"${{{self.resource}.{self.name}}}"
@@ -41,9 +39,16 @@ def resolve(text: str, known: Callable[[Output], str | None]) -> str:
 
     While a reference is unknown the text stays a text with references, so that it can be resolved again.
     """
-    if any(known(output) is None for output in references(text)):
-        return _REFERENCE.sub(lambda found: found[0] if found["escape"] else known(_output(found)) or found[0], text)
-    return _REFERENCE.sub(lambda found: found[0][1:] if found["escape"] else known(_output(found)) or "", text)
+    values = {output: known(output) for output in references(text)}
+    unescaping = None not in values.values()
+
+    def told(found: re.Match[str]) -> str:
+        if found["escape"]:
+            return found[0][1:] if unescaping else found[0]
+        value = values[_output(found)]
+        return found[0] if value is None else value
+
+    return _REFERENCE.sub(told, text)
 
 
 def escape(text: str) -> str:

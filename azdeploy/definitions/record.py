@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from azdeploy.definitions.output import Output
 from azdeploy.definitions.secret import Secret
 
 if TYPE_CHECKING:
@@ -21,42 +22,30 @@ class Record:
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        for field in fields(cast("DataclassInstance", self)):
-            object.__setattr__(self, field.name, _settled(getattr(self, field.name)))
+        for name, value in values(self).items():
+            object.__setattr__(self, name, _settled(value))
 
 
-def _settled(value: object) -> object:
-    match value:
-        case str() | bytes() | Enum():
-            return value
-        case Mapping():
-            return {key: _settled(item) for key, item in value.items()}
-        case list() | tuple():
-            return tuple(_settled(item) for item in value)
-        case _ if getattr(value, "is_reference", False):
-            return str(value)
-        case _:
-            return value
+def values(record: Record) -> dict[str, Any]:
+    """Return the fields of a record and what is in them, in the order of their definition."""
+    return {field.name: getattr(record, field.name) for field in fields(cast("DataclassInstance", record))}
+
+
+def location_name(text: str) -> str:
+    """Return the name of a location as ARM writes it: ``westus`` for its display name ``West US``."""
+    return text.replace(" ", "").lower()
 
 
 def texts(value: object) -> Iterator[str]:
     """Yield every text in a definition, secret ones included, in the order of its fields."""
     match value:
-        case Enum():
-            return
-        case str():
-            yield value
         case Secret():
             yield value.reveal()
-        case Mapping():
-            for item in value.values():
+        case str() if not isinstance(value, Enum):
+            yield value
+        case _:
+            for item in _parts(value):
                 yield from texts(item)
-        case tuple():
-            for item in value:
-                yield from texts(item)
-        case Record():
-            for field in fields(cast("DataclassInstance", value)):
-                yield from texts(getattr(value, field.name))
 
 
 def with_texts(record: R, change: Callable[[str], str]) -> R:
@@ -64,19 +53,47 @@ def with_texts(record: R, change: Callable[[str], str]) -> R:
     return cast("R", _with_texts(record, change))
 
 
+def _settled(value: object) -> object:
+    match value:
+        case Output():
+            return str(value)
+        case Mapping():
+            return {key: _settled(item) for key, item in value.items()}
+        case list() | tuple():
+            return tuple(_settled(item) for item in value)
+        case _:
+            return value
+
+
+def _parts(value: object) -> Iterator[object]:
+    match value:
+        case Mapping():
+            yield from value.values()
+        case tuple():
+            yield from value
+        case Record():
+            yield from values(value).values()
+
+
 def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
     match value:
-        case Enum():
-            return value
-        case str():
-            return change(value)
         case Secret():
             return Secret(change(value.reveal()))
+        case str() if not isinstance(value, Enum):
+            return change(value)
+        case _:
+            return _with_parts(value, lambda part: _with_texts(part, change))
+
+
+def _with_parts(value: Any, change: Callable[[Any], Any]) -> Any:
+    match value:
         case Mapping():
-            return {key: _with_texts(item, change) for key, item in value.items()}
+            return {key: change(item) for key, item in value.items()}
         case tuple():
-            return tuple(_with_texts(item, change) for item in value)
-        case Record() if is_dataclass(value):
-            return replace(value, **{f.name: _with_texts(getattr(value, f.name), change) for f in fields(value)})
+            return tuple(change(item) for item in value)
+        case Record():
+            return replace(
+                cast("DataclassInstance", value), **{name: change(item) for name, item in values(value).items()}
+            )
         case _:
             return value

@@ -1,4 +1,4 @@
-"""Values that nobody may see: how they are held, and how a change of one is noticed although Azure never returns them."""
+"""Values that nobody may see: how they are held, and how a change is noticed although Azure never returns them."""
 
 from __future__ import annotations
 

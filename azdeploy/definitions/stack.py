@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from azdeploy.definitions.container_group import ContainerGroup
 from azdeploy.definitions.output import Output, references
-from azdeploy.definitions.record import Record, texts
+from azdeploy.definitions.record import Record, location_name, texts
 
 # The closed union of what a stack may hold; clusters and images join it as they are built.
 Definition = ContainerGroup
@@ -26,6 +26,10 @@ class Stack(Record):
     name: str
     resources: Sequence[Definition]
     location: str = "westus"
+
+    def __post_init__(self) -> None:
+        Record.__post_init__(self)
+        object.__setattr__(self, "location", location_name(self.location))
 
 
 def outputs_used(definition: Definition) -> Iterator[Output]:
