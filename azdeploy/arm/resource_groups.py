@@ -1,0 +1,77 @@
+"""Where stacks are put: resource groups made and unmade for them, and the providers that the subscription needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azdeploy.arm.container_group import CODEC
+from azdeploy.arm.shape import find
+from azdeploy.arm.transport import Transport
+from azdeploy.definitions.stack import STACK_TAG
+from azdeploy.errors import Conflict, NotFound, TimedOut
+from azdeploy.execution.events import Progressed
+from azdeploy.execution.retry import interval
+
+_LONGEST_DELETION = 900.0  # seconds
+
+
+class ResourceGroups:
+    """The resource groups of a subscription. Every method raises only errors of azdeploy.errors."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._registered: set[str] = set()
+
+    def ensure(self, name: str, stack: str, location: str) -> None:
+        """Make a resource group tagged as the stack's when it is missing; Conflict while an old one is deleted."""
+        found = self._get(name)
+        if found is None:
+            body = {"location": location, "tags": {STACK_TAG: stack}}
+            self._transport.call(self._transport.resources.resource_groups.create_or_update, name, body)
+        elif str(find(found, "properties", "provisioningState")).lower() == "deleting":
+            raise Conflict(f"Resource group {name} is being deleted.", code="ResourceGroupBeingDeleted", status=409)
+
+    def remove(self, name: str, stack: str) -> bool:
+        """Delete a resource group that was made for the stack and holds nothing; tell whether it is gone.
+
+        Azure's index of resources lags behind, so container groups in it do not count: the caller has listed them.
+        """
+        found = self._get(name)
+        if found is None:
+            return True
+        if _tags(found).get(STACK_TAG) != stack or self._holds_anything(name):
+            return False
+        self._transport.call(self._transport.resources.resource_groups.begin_delete, name, polling=False)
+        self._wait_until_gone(name)
+        return True
+
+    def register(self, namespace: str) -> None:
+        """Ask, once, that the subscription be registered for a provider; that takes Azure up to some minutes."""
+        if namespace not in self._registered:
+            self._transport.call(self._transport.resources.providers.register, namespace)
+            self._registered.add(namespace)
+
+    def _holds_anything(self, name: str) -> bool:
+        listed = self._transport.listing(self._transport.resources.resources.list_by_resource_group, name)
+        return any(str(find(resource, "type")).lower() != CODEC.type.lower() for resource in listed.body)
+
+    def _wait_until_gone(self, name: str) -> None:
+        clock = self._transport.clock
+        start = clock.monotonic()
+        while self._get(name) is not None:
+            elapsed = clock.monotonic() - start
+            if elapsed > _LONGEST_DELETION:
+                raise TimedOut(f"Resource group {name} is still being deleted.", hint="Azure goes on without us.")
+            self._transport.observe(Progressed(name=name, detail="Deleting", elapsed=elapsed))
+            clock.sleep(interval(elapsed))
+
+    def _get(self, name: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self._transport.call(self._transport.resources.resource_groups.get, name).body
+        except NotFound:
+            return None
+        return found
+
+
+def _tags(body: dict[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in (find(body, "tags") or {}).items()}
