@@ -38,14 +38,19 @@ def location_name(text: str) -> str:
 
 def texts(value: object) -> Iterator[str]:
     """Yield every text in a definition, secret ones included, in the order of its fields."""
+    return (text for _, text in located(value))
+
+
+def located(value: object, at: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text in a definition with its path, such as ``.containers[web].image``."""
     match value:
         case Secret():
-            yield value.reveal()
+            yield at, value.reveal()
         case str() if not isinstance(value, Enum):
-            yield value
+            yield at, value
         case _:
-            for item in _parts(value):
-                yield from texts(item)
+            for step, item in _parts(value):
+                yield from located(item, at + step)
 
 
 def with_texts(record: R, change: Callable[[str], str]) -> R:
@@ -65,14 +70,18 @@ def _settled(value: object) -> object:
             return value
 
 
-def _parts(value: object) -> Iterator[object]:
+def _parts(value: object) -> Iterator[tuple[str, object]]:
     match value:
         case Mapping():
-            yield from value.values()
+            yield from ((f"[{key}]", item) for key, item in value.items())
         case tuple():
-            yield from value
+            yield from ((f"[{_name(item) or index}]", item) for index, item in enumerate(value))
         case Record():
-            yield from values(value).values()
+            yield from ((f".{name}", item) for name, item in values(value).items())
+
+
+def _name(item: object) -> str:
+    return str(values(item).get("name") or "") if isinstance(item, Record) else ""
 
 
 def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
