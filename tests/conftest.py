@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,16 +28,33 @@ sys.addaudithook(_only_loopback)
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start each test without the user's credentials, configuration, proxies and local endpoint."""
     for name in list(os.environ):
-        if name.startswith(("AZURE_", "AZDEPLOY_", "ARM_")) or name.lower().endswith("_proxy"):
-            if not name.startswith("AZDEPLOY_TEST_"):
-                monkeypatch.delenv(name)
+        ours = name.startswith(("AZURE_", "AZDEPLOY_", "ARM_")) and not name.startswith("AZDEPLOY_TEST_")
+        if ours or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("AZDEPLOY_LOCAL_HOME", str(tmp_path / "azdeploy-local"))
     monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path / "azure"))
     monkeypatch.setenv("NO_COLOR", "1")
-    yield
+
+
+@pytest.fixture(scope="session")
+def machine_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of one endpoint with the process runtime, which all tests of the command line share."""
+    home = tmp_path_factory.mktemp("machine") / "home"
+    environment = {**os.environ, "AZDEPLOY_LOCAL_HOME": str(home)}
+    azdeploy = str(Path(sys.executable).with_name("azdeploy"))
+    subprocess.run([azdeploy, "local", "start", "--runtime", "process"], env=environment, check=True)
+    yield home
+    subprocess.run([azdeploy, "local", "reset", "--yes"], env=environment, check=True)
+
+
+@pytest.fixture
+def machine(machine_home: Path, clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Azure on this machine, up and with the process runtime; a test takes down what it deploys."""
+    monkeypatch.setenv("AZDEPLOY_LOCAL_HOME", str(machine_home))
+    return machine_home
 
 
 @pytest.fixture(scope="session")

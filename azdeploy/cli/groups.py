@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from azdeploy.cli.render import table
@@ -12,7 +12,7 @@ Group = Mapping[str, Any]
 _LAST_EVENTS = 3
 
 
-def groups_text(groups: list[Group]) -> str:
+def groups_text(groups: Sequence[Group]) -> str:
     """Return a table of container groups, azdeploy's and others."""
     return table(
         ("NAME", "RESOURCE GROUP", "STACK", "STATE", "ADDRESS", "IMAGES"),
@@ -56,7 +56,7 @@ def _container_lines(container: Mapping[str, Any]) -> Iterator[str]:
         yield f"    event       {event['lastTimestamp']}  {event['message']}{_times(event)}"
 
 
-def status_text(groups: list[Group]) -> str:
+def status_text(groups: Sequence[Group]) -> str:
     """Return a row a container: state, address, restarts, and below it the last event of each."""
     rows = []
     for group in groups:

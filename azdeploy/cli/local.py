@@ -77,7 +77,8 @@ def status(output: Output = Format.TEXT) -> None:
 
     machine = endpoint.find()
     if output is not Format.TEXT:
-        typer.echo(render.document(render.endpoint_document(machine), output))
+        found = {"url": machine.url, "runtime": machine.runtime, "pid": machine.pid} if machine else {}
+        typer.echo(render.document({"running": machine is not None, **found}, output))
     elif machine is None:
         typer.echo("Azure on this machine is not running; 'azdeploy local start' starts it.")
     else:

@@ -102,6 +102,15 @@ def logs(
         typer.echo(line)
 
 
+def _groups(name: str, target: ArmTarget) -> list[dict[str, Any]]:
+    from azdeploy.errors import NotFound
+
+    found = target.find(name)
+    if not found:
+        raise NotFound(f"There is nothing of stack {name}.", hint="See what there is with 'azdeploy aci list'.")
+    return found
+
+
 def down(
     name: targets.StackName,
     resource_group: targets.ResourceGroup = None,

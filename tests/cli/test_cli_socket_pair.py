@@ -1,0 +1,150 @@
+"""The main job on the command line: what it prints, what it returns, and how it says no."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+CRASHING = 'FROM scratch\nCMD ["sh", "-c", "echo one; echo two >&2; exit 3"]\n'
+
+
+@pytest.fixture
+def crashing(tmp_path: Path) -> Path:
+    folder = tmp_path / "crashing"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(CRASHING)
+    return folder
+
+
+@pytest.fixture
+def pair(run, machine):
+    """Run the main job on this machine, and take down what it left."""
+    yield lambda *options: run("aci", "socket-pair", "--local", *options)
+    assert run("down", "socket-pair", "--local", "--yes").code == 0
+    assert run("aci", "list", "--local", "-o", "json").json == []
+
+
+def test_it_ends_with_the_connections_that_were_answered(pair) -> None:
+    told = pair()
+
+    assert told.code == 0
+    server, client, answered = told.stdout.splitlines()
+    address = server.removeprefix("server  ").removesuffix(":1337")
+    assert client == f"client  SOCKET_SERVER_HOST={address} SOCKET_SERVER_PORT=1337"
+    assert answered == "200 of 200 connections answered"
+
+
+def test_json_is_one_document_and_progress_goes_to_stderr(pair) -> None:
+    told = pair("-o", "json", "--connections", "20")
+
+    assert told.json["connections"] == {"opened": 20, "answered": 20}
+    assert told.json["changes"] == {"socket-server": "create", "socket-client": "create"}
+    assert told.json["clientEnvironment"]["SOCKET_SERVER_HOST"] == told.json["outputs"]["socket-server"]["ip"]
+    assert "socket-server created at" in told.stderr
+
+
+def test_a_dry_run_shows_the_requests_and_sends_none(pair, run) -> None:
+    told = pair("--dry-run", "--exit-code", "-o", "json")
+
+    assert told.code == 3
+    requests = [request for change in told.json["changes"] for request in change["requests"]]
+    assert [request["method"] for request in requests] == ["PUT", "PUT"]
+    assert requests[0]["path"].endswith("/containerGroups/socket-server")
+    environment = requests[1]["body"]["properties"]["containers"][0]["properties"]["environmentVariables"]
+    assert {"name": "SOCKET_SERVER_HOST", "value": "${socket-server.ip}"} in environment
+    assert run("aci", "list", "--local", "-o", "json").json == []
+
+
+def test_another_number_of_connections_updates_the_client_only(pair) -> None:
+    pair("--connections", "10")
+    told = pair("--connections", "15", "-o", "json")
+
+    assert told.json["changes"] == {"socket-server": "noop", "socket-client": "update"}
+    assert told.json["connections"]["answered"] == 15
+
+
+def test_an_unknown_image_is_refused_and_leaves_nothing_running(pair) -> None:
+    told = pair("--server-image", "no.such.registry/nothing:1")
+
+    assert told.code == 1
+    assert "no.such.registry/nothing:1" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_server_that_crashes_is_reported_with_its_exit_code_and_last_lines(pair, crashing: Path) -> None:
+    told = pair("--server-image", str(crashing))
+
+    assert told.code == 1
+    assert "exit code 3" in told.stderr
+    assert "two" in told.stderr
+
+
+def test_a_port_in_use_is_named(pair) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))  # noqa: S104 - every address is the point
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = pair("--port", str(port))
+
+    assert told.code in (1, 4)
+    assert str(port) in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--dns-label", "no_underscores"), "no_underscores"),
+        (("--port", "3390"), "3390"),
+        (("--port", "70000"), "70000"),
+    ],
+)
+def test_what_azure_would_refuse_is_refused_before_sending(pair, options: tuple[str, ...], word: str) -> None:
+    told = pair(*options)
+
+    assert told.code == 4
+    assert word in told.stderr
+
+
+def test_a_wrong_subscription_is_one_sentence(pair) -> None:
+    told = pair("--subscription", "11111111-2222-3333-4444-555555555555")
+
+    assert told.code == 1
+    assert "11111111-2222-3333-4444-555555555555" in told.stderr
+    assert len(told.stderr.splitlines()) <= 2
+
+
+def test_no_wait_returns_at_once_and_verifies_nothing(pair) -> None:
+    told = pair("--no-wait", "-o", "json")
+
+    assert told.code == 0
+    assert told.json["connections"]["answered"] is None
+
+
+def test_nobody_signed_in_is_one_sentence(run) -> None:
+    told = run("aci", "socket-pair", "--subscription", "11111111-2222-3333-4444-555555555555")
+
+    assert told.code == 1
+    assert "az login" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_no_subscription_is_one_sentence(run) -> None:
+    told = run("aci", "socket-pair")
+
+    assert told.code == 1
+    assert "--subscription" in told.stderr
+
+
+def test_a_folder_is_no_image_on_azure(run, crashing: Path) -> None:
+    told = run("aci", "socket-pair", "--server-image", str(crashing))
+
+    assert told.code == 2
+    assert "--local" in told.stderr
+
+
+def test_a_runtime_without_this_machine_is_a_usage_error(run) -> None:
+    assert run("aci", "socket-pair", "--runtime", "docker").code == 2
+    assert json.dumps(run("aci", "socket-pair", "--no-such-option").code) == "2"
