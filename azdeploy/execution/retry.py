@@ -49,7 +49,7 @@ def interval(elapsed: float, wish: float | None = None) -> float:
     if wish is not None:
         return min(max(wish, SHORTEST), LONGEST_WISH)
     doublings = math.floor(math.log2(max(elapsed / _SHARE / SHORTEST, 1)))
-    return min(SHORTEST * 2**doublings, LONGEST)
+    return min(SHORTEST * 2.0**doublings, LONGEST)
 
 
 def next_look(now: float, seconds: float) -> float:
