@@ -11,6 +11,9 @@ from azdeploy.execution.retry import Clock
 
 T = TypeVar("T")
 
+# Seconds; a wait can be endless, but not every platform can wait endlessly.
+_LONGEST_WAIT = 60.0
+
 
 class Threads:
     """Runs calls in threads and hands their results to the one thread that waits for them."""
@@ -32,19 +35,18 @@ class Threads:
 
     def wait(self, until: Iterable[float]) -> None:
         """Wait until a call is over, a later one is due or one of these times has come, and take care of the calls."""
-        times = [*until, *(due for due, _ in self._later)]
-        pause = max(0.0, min(times) - self._clock.monotonic()) if times else None
+        pause = max(0.0, min([*until, *(due for due, _ in self._later)]) - self._clock.monotonic())
         if self._running:
-            self._collect(pause)
+            self._collect(min(pause, _LONGEST_WAIT))
         else:
-            self._clock.sleep(pause or 0.0)
+            self._clock.sleep(pause)
         now = self._clock.monotonic()
         due = [call for time, call in self._later if time <= now]
         self._later = [(time, call) for time, call in self._later if time > now]
         for call in due:
             call()
 
-    def _collect(self, pause: float | None) -> None:
+    def _collect(self, pause: float) -> None:
         over, _ = wait(self._running, timeout=pause, return_when=FIRST_COMPLETED)
         for future in [one for one in self._running if one in over]:
             self._running.pop(future)()
