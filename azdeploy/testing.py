@@ -63,8 +63,7 @@ class RecordingObserver:
 class InMemoryTarget:
     """A target that keeps container groups in memory and behaves as Azure does, as far as deployments can tell.
 
-    Operations take ``latency`` polls. Addresses are of a range that is set aside for documentation. Secrets are never
-    returned. ``requests`` holds all that changes something, as texts such as ``put socket-server``; ``reads`` counts
+    Operations take ``latency`` polls. Secrets are never returned. ``requests`` holds all that changes something, as texts such as ``put socket-server``; ``reads`` counts
     the rest.
     """
 
@@ -213,8 +212,9 @@ class InMemoryTarget:
         address = one.definition.ip_address
         if address is None:
             return replace(one, state=State.RUNNING, outputs={})
-        network = "203.0.113" if address.type is IpAddressType.PUBLIC else "10.0.0"
-        outputs = {"ip": one.outputs.get("ip") or f"{network}.{next(self._numbers)}"}
+        number = next(self._numbers)
+        network = "203.0" if address.type is IpAddressType.PUBLIC else "10.0"
+        outputs = {"ip": one.outputs.get("ip") or f"{network}.{number // 256 % 256}.{number % 256}"}
         if address.ports:
             outputs["port"] = str(address.ports[0].port)
         if address.dns_name_label:
