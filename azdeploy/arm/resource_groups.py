@@ -28,7 +28,7 @@ class ResourceGroups:
         if found is None:
             body = {"location": location, "tags": {STACK_TAG: stack}}
             self._transport.call(self._transport.resources.resource_groups.create_or_update, name, body)
-        elif str(find(found, "properties", "provisioningState")).lower() == "deleting":
+        elif _is_going(found):
             raise Conflict(f"Resource group {name} is being deleted.", code="ResourceGroupBeingDeleted", status=409)
 
     def remove(self, name: str, stack: str) -> bool:
@@ -41,7 +41,8 @@ class ResourceGroups:
             return True
         if _tags(found).get(STACK_TAG) != stack or self._holds_anything(name):
             return False
-        self._transport.call(self._transport.resources.resource_groups.begin_delete, name, polling=False)
+        if not _is_going(found):
+            self._transport.call(self._transport.resources.resource_groups.begin_delete, name, polling=False)
         self._wait_until_gone(name)
         return True
 
@@ -71,6 +72,10 @@ class ResourceGroups:
         except NotFound:
             return None
         return found
+
+
+def _is_going(body: dict[str, Any]) -> bool:
+    return str(find(body, "properties", "provisioningState")).lower() == "deleting"
 
 
 def _tags(body: dict[str, Any]) -> dict[str, Any]:

@@ -48,9 +48,9 @@ def _known() -> list[Mapping[str, Any]]:
     profile = (Path(folder) if folder else Path.home() / ".azure") / _PROFILE
     try:
         found = json.loads(profile.read_text(encoding="utf-8-sig"))["subscriptions"]
+        return [entry for entry in found if isinstance(entry, dict) and "id" in entry and _in_public_cloud(entry)]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return [entry for entry in found if isinstance(entry, dict) and "id" in entry and _in_public_cloud(entry)]
 
 
 def _in_public_cloud(entry: Mapping[str, Any]) -> bool:

@@ -184,7 +184,7 @@ class Transport:
             if isinstance(result, ItemPaged):
                 deque(result, maxlen=0)  # pages are fetched as they are read
             return [_answer(response.http_response) for response in seen]
-        except (AzureError, OSError, ValueError) as error:
+        except (AzureError, OSError, ValueError, TypeError) as error:
             raise ours(error, self.place.host) from error
 
 
@@ -217,7 +217,12 @@ def _answer(response: Any) -> Answer:
 
 def _reason(error: BaseException) -> str:
     """Return the innermost cause in its own words: the layers around it only repeat it."""
-    while cause := error.__cause__ or error.__context__:
+    while cause := _cause(error):
         error = cause
     told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return told.partition("\n")[0].rstrip(".")
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    inner = error.inner_exception if isinstance(error, AzureError) else None
+    return inner or error.__cause__ or error.__context__

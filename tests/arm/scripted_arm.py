@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -95,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.server.script.reply(
             Asked(
                 method=self.command,
-                path=url.path,
+                path=re.sub("/resourcegroups/", "/resourceGroups/", url.path, flags=re.IGNORECASE),
                 query={name: values[0] for name, values in parse_qs(url.query).items()},
                 headers={name.lower(): value for name, value in self.headers.items()},
                 body=json.loads(content) if content else None,
@@ -113,9 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST = _answer
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST = _answer  # noqa: N815 - the names that http.server looks for
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -177,7 +178,7 @@ class World:
         return ArmTarget(self.transport(), resource_group)
 
 
-def group(
+def group(  # noqa: PLR0913 - each is something that a test varies
     name: str,
     *,
     resource_group: str = "pair",
