@@ -8,7 +8,7 @@ from azdeploy.arm.container_group import CODEC
 from azdeploy.arm.shape import find
 from azdeploy.arm.transport import Transport
 from azdeploy.definitions.stack import STACK_TAG
-from azdeploy.errors import Conflict, NotFound, TimedOut
+from azdeploy.errors import NotFound, TimedOut
 from azdeploy.execution.events import Progressed
 from azdeploy.execution.retry import interval
 
@@ -23,13 +23,14 @@ class ResourceGroups:
         self._registered: set[str] = set()
 
     def ensure(self, name: str, stack: str, location: str) -> None:
-        """Make a resource group tagged as the stack's when it is missing; Conflict while an old one is deleted."""
+        """Make a resource group tagged as the stack's when it is missing, or as soon as an old one is gone."""
         found = self._get(name)
-        if found is None:
-            body = {"location": location, "tags": {STACK_TAG: stack}}
-            self._transport.call(self._transport.resources.resource_groups.create_or_update, name, body)
-        elif _is_going(found):
-            raise Conflict(f"Resource group {name} is being deleted.", code="ResourceGroupBeingDeleted", status=409)
+        if found is not None and _is_going(found):
+            self._wait_until_gone(name)
+        elif found is not None:
+            return
+        body = {"location": location, "tags": {STACK_TAG: stack}}
+        self._transport.call(self._transport.resources.resource_groups.create_or_update, name, body)
 
     def remove(self, name: str, stack: str) -> bool:
         """Delete a resource group that was made for the stack and holds nothing; tell whether it is gone.

@@ -19,7 +19,7 @@ import trustme
 from azdeploy.arm.client import ArmTarget
 from azdeploy.arm.credential import GivenToken
 from azdeploy.arm.transport import Place, Transport
-from azdeploy.execution.events import Event
+from azdeploy.testing import RecordingObserver, VirtualClock
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 SCOPE = f"/subscriptions/{SUBSCRIPTION}"
@@ -147,32 +147,17 @@ def scripted_arm(folder: Path) -> Iterator[ScriptedArm]:
         thread.join()
 
 
-class FakeClock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 @dataclass(kw_only=True)
 class World:
     """A target at a scripted endpoint, its clock, and the events that it told."""
 
     arm: ScriptedArm
-    clock: FakeClock = field(default_factory=FakeClock)
-    events: list[Event] = field(default_factory=list)
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    observer: RecordingObserver = field(default_factory=RecordingObserver)
 
     def transport(self) -> Transport:
         place = Place(endpoint=self.arm.url, subscription=SUBSCRIPTION, ca_file=self.arm.ca_file)
-        return Transport(place, GivenToken(TOKEN), self.clock, self.events.append)
+        return Transport(place, GivenToken(TOKEN), self.clock, self.observer)
 
     def target(self, resource_group: str | None = None) -> ArmTarget:
         return ArmTarget(self.transport(), resource_group)
