@@ -14,7 +14,20 @@ import azdeploy
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "azdeploy"
 HEAVY = {"azure", "pydantic", "pydantic_core", "yaml", "ruamel", "http", "requests", "urllib3", "docker", "starlette"}
-MEANINGLESS = {"util", "utils", "common", "core", "base", "helper", "helpers", "constant", "constants", "type", "types", "misc"}
+MEANINGLESS = {
+    "util",
+    "utils",
+    "common",
+    "core",
+    "base",
+    "helper",
+    "helpers",
+    "constant",
+    "constants",
+    "type",
+    "types",
+    "misc",
+}
 
 
 def loaded_by(code: str) -> set[str]:
@@ -49,8 +62,8 @@ except SystemExit:
         pytest.param(cli("--help"), id="help"),
         pytest.param(cli("aci", "socket-pair", "--help"), id="command help"),
         pytest.param(
-            "import os; os.environ.update(_AZDEPLOY_COMPLETE='complete_bash', COMP_WORDS='azdeploy a', COMP_CWORD='1')\n"
-            + cli(),
+            "import os\n"
+            "os.environ.update(_AZDEPLOY_COMPLETE='complete_bash', COMP_WORDS='azdeploy a', COMP_CWORD='1')\n" + cli(),
             id="completion",
         ),
     ],
@@ -60,9 +73,8 @@ def test_starting_up_loads_nothing_heavy(code: str) -> None:
 
 
 def test_layers_are_kept() -> None:
-    told = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+    checker = Path(sys.executable).with_name("lint-imports")
+    told = subprocess.run([checker, "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False)
     assert told.returncode == 0, told.stdout
 
 

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from azdeploy.arm.client import ArmTarget
     from azdeploy.definitions.stack import Stack
     from azdeploy.deployment import Deployment
-    from azdeploy.planning.plan import Plan
 
 app = typer.Typer(help="Container groups on Azure Container Instances.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("socket-pair")
-def socket_pair(  # noqa: PLR0913 - a parameter for each option
+def socket_pair(
     name: Annotated[str, typer.Option(help="The stack's name.")] = "socket-pair",
     resource_group: targets.ResourceGroup = None,
     location: Annotated[str, typer.Option("--location", "-l", help="The Azure region.")] = "westus",
@@ -39,7 +38,7 @@ def socket_pair(  # noqa: PLR0913 - a parameter for each option
         str | None, typer.Option(help="A DNS name label for the server; the client is then wired by its FQDN.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="With --dry-run: exit 3 when it found changes.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="With --dry-run: exit 3 if it found changes.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return once everything is started.")] = False,
     verify: Annotated[bool, typer.Option(help="Check in the client's log that its connections were answered.")] = True,
     timeout: Annotated[float, typer.Option(min=1, help="How many seconds to wait at most.")] = 600,
@@ -83,7 +82,7 @@ def _image(given: str | None, sample_name: str, local: bool) -> str | None:
         return given
     if local:
         return str(Path(given).resolve())
-    raise UsageError(f"{given} is a folder, and Azure runs images.", hint="Push it to a registry first, or add --local.")
+    raise UsageError(f"{given} is a folder, and Azure runs images.", hint="Push it to a registry, or add --local.")
 
 
 def _verify(target: ArmTarget, seen: str, connections: int, timeout: float) -> int:
@@ -129,7 +128,8 @@ def _result(stack: Stack, deployment: Deployment, answered: int | None, connecti
 @app.command("list")
 def list_groups(
     resource_group: Annotated[
-        str | None, typer.Option("--resource-group", "-g", help="Only this resource group; by default the subscription.")
+        str | None,
+        typer.Option("--resource-group", "-g", help="Only this resource group. [default: all]"),
     ] = None,
     subscription: targets.Subscription = None,
     local: targets.Local = False,

@@ -9,7 +9,9 @@ import typer
 
 from azdeploy.cli.targets import Format, Output, RuntimeName
 
-app = typer.Typer(help="Azure on this machine: an ARM endpoint that runs containers.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Azure on this machine: an ARM endpoint that runs containers.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 class Latency(StrEnum):

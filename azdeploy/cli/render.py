@@ -143,7 +143,9 @@ def event_text(event: Event) -> str:
             return f"      {event.name} waits {event.wait:.0f} s: {event.reason}"
         case Finished():
             where = f" at {event.outputs['ip']}" if event.outputs.get("ip") else ""
-            return f"  {event.change.action:>3} {event.name} {_DONE[event.change.action]}{where} in {event.elapsed:.1f} s"
+            return (
+                f"  {event.change.action:>3} {event.name} {_DONE[event.change.action]}{where} in {event.elapsed:.1f} s"
+            )
         case Failed():
             return f"    ! {event.name} failed"
         case Skipped():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -97,9 +96,13 @@ def logs(
     local: targets.Local = False,
 ) -> None:
     """Print the logs of a stack's containers, each line with its container's name."""
-    target = targets.open_target(local, resource_group, subscription)
-    for line in _log_lines(name, container, target, follow=follow, tail=tail):
-        typer.echo(line)
+    from azdeploy.cli import logs as reading
+    from azdeploy.execution.logs import follow as followed
+    from azdeploy.execution.retry import SystemClock
+
+    logs_of = reading.StackLogs(targets.open_target(local, resource_group, subscription), name, container, tail)
+    for line in followed(logs_of.read, SystemClock(), lambda: not follow):
+        typer.echo(f"{line.container:<{logs_of.width}}  {line.text}")
 
 
 def _groups(name: str, target: ArmTarget) -> list[dict[str, Any]]:

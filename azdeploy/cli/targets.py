@@ -28,7 +28,7 @@ class RuntimeName(StrEnum):
     DOCKER = "docker"
 
 
-Local = Annotated[bool, typer.Option("--local", help="Use Azure on this machine; it is started when it is not running.")]
+Local = Annotated[bool, typer.Option("--local", help="Use Azure on this machine; it is started when it is not up.")]
 Runtime = Annotated[
     RuntimeName | None,
     typer.Option("--runtime", help="With --local: what runs the containers, when the endpoint is not running yet."),

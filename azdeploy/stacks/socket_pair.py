@@ -108,8 +108,8 @@ def verify(
 ) -> int:
     """Wait until the client's log shows as many answered connections as it opens, and return how many.
 
-    ``read`` returns the whole log; what ``seen`` holds of it is old and does not count. ``timeout`` is in seconds: after
-    it, VerificationFailed when the client reported errors, TimedOut when it said nothing yet.
+    ``read`` returns the whole log; what ``seen`` holds of it is old and does not count. ``timeout`` is in seconds;
+    after it, VerificationFailed when the client reported errors, TimedOut when it said nothing yet.
     """
     deadline = clock.monotonic() + timeout
     while True:

@@ -48,7 +48,9 @@ def main() -> int:
     ]
     if az := os.environ.get("AZDEPLOY_TEST_AZ"):
         ours = [AZDEPLOY, "aci", "list", "--local", "-o", "json"]
-        results.append(compare("azdeploy aci list / az container list", ours, [az, "container", "list", "-o", "json"], 0.75))
+        results.append(
+            compare("azdeploy aci list / az container list", ours, [az, "container", "list", "-o", "json"], 0.75)
+        )
     return 0 if all(results) else 1
 
 
