@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SIGN_IN = "Run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET."
 # Entra ID's own words about a sign-in that it refused; https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 _REFUSED = re.compile(r"(AADSTS\d+: [^\r\n]*?[.!](?=\s|$)|AADSTS\d+[^\r\n]*)")
+# What azure-identity says of a credential that was there but did not work, for instance without a network.
+_FAILED = re.compile(r"(?P<which>\w+Credential): Authentication failed: (?P<why>[^\r\n]{1,300})")
 _LIFE = 24 * 3600  # seconds; whoever gave the token knows when it really ends
 _log = logging.getLogger(__name__)
 
@@ -63,6 +65,9 @@ def refusal(error: ClientAuthenticationError) -> CredentialError:
     _log.debug("no token: %s", told)
     if refused := _REFUSED.search(told):
         return CredentialError(f"Azure refused the sign-in: {refused[0].rstrip('.')}.", hint=_SIGN_IN)
+    if failed := _FAILED.search(told):
+        why = failed["why"].rstrip(".")
+        return CredentialError(f"Signing in to Azure by {failed['which']} failed: {why}.", hint=_SIGN_IN)
     return CredentialError("Nobody is signed in to Azure.", hint=_SIGN_IN)
 
 

@@ -29,9 +29,7 @@ def test_without_a_token_azure_identity_decides_and_opens_no_browser() -> None:
 
 def test_settings_that_make_no_sense_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "nonsense")
-    with pytest.raises(
-        CredentialError, match="The sign-in settings of the environment make no sense: .*nonsense"
-    ) as told:
+    with pytest.raises(CredentialError, match=r"settings of the environment make no sense: .*nonsense") as told:
         credential.signer(None)
     assert "\n" not in str(told.value)
 
@@ -39,8 +37,8 @@ def test_settings_that_make_no_sense_are_one_sentence(monkeypatch: pytest.Monkey
 def test_a_refused_sign_in_says_what_entra_said() -> None:
     told = (
         "DefaultAzureCredential failed to retrieve a token from the included credentials.\n"
-        "\tEnvironmentCredential: Authentication failed: AADSTS7000215: Invalid client secret provided. Ensure the secret"
-        " being sent is right. Trace ID: 1\n"
+        "\tEnvironmentCredential: Authentication failed: AADSTS7000215: Invalid client secret provided. "
+        "Ensure the secret being sent is right. Trace ID: 1\n"
     )
     refused = credential.refusal(ClientAuthenticationError(message=told))
     assert refused.message == "Azure refused the sign-in: AADSTS7000215: Invalid client secret provided."
@@ -49,6 +47,14 @@ def test_a_refused_sign_in_says_what_entra_said() -> None:
 def test_a_refusal_without_a_sentence_is_told_to_the_end_of_its_line() -> None:
     refused = credential.refusal(ClientAuthenticationError(message="AADSTS50058\nmore"))
     assert refused.message == "Azure refused the sign-in: AADSTS50058."
+
+
+def test_a_sign_in_that_failed_otherwise_says_why() -> None:
+    told = (
+        "No token.\nAttempted credentials:\n\tEnvironmentCredential: Authentication failed: Name not known\nTo mitigate"
+    )
+    failed = credential.refusal(ClientAuthenticationError(message=told))
+    assert failed.message == "Signing in to Azure by EnvironmentCredential failed: Name not known."
 
 
 def test_nobody_signed_in_says_how_to() -> None:
