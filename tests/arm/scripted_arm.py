@@ -163,7 +163,7 @@ class World:
         return ArmTarget(self.transport(), resource_group)
 
 
-def group(  # noqa: PLR0913 - each is something that a test varies
+def group(
     name: str,
     *,
     resource_group: str = "pair",
