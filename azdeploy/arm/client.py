@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from azdeploy.arm import container_group, credential, resource_id
 from azdeploy.arm import subscription as subscriptions
 from azdeploy.arm.codec import Request
-from azdeploy.arm.groups import Groups
+from azdeploy.arm.groups import UNREGISTERED, Groups
 from azdeploy.arm.progress import Monitor, Progress
 from azdeploy.arm.resource_groups import ResourceGroups
 from azdeploy.arm.resource_id import ResourceId
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 AZURE = "https://management.azure.com"
 _AT_ONCE = 8  # reads in parallel
-_UNREGISTERED = "MissingSubscriptionRegistration"
 
 
 def connect(
@@ -155,12 +154,12 @@ class ArmTarget:
         try:
             return self._groups.send(request)
         except Conflict as error:
-            if error.code != _UNREGISTERED:
+            if error.code != UNREGISTERED:
                 raise
             namespace = container_group.CODEC.type.partition("/")[0]
             self._places.register(namespace)
             told = f"The subscription is being registered for {namespace}, which takes Azure a few minutes."
-            raise Conflict(told, code=_UNREGISTERED, status=error.status) from error
+            raise Conflict(told, code=UNREGISTERED, status=error.status) from error
 
     def _operation(self, verb: Verb, name: str, monitor: Monitor) -> Operation:
         self._known[name.lower()] = resource_id.parse(monitor.id)

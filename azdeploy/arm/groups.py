@@ -10,7 +10,10 @@ from azdeploy.arm.codec import Request
 from azdeploy.arm.container_group import CODEC
 from azdeploy.arm.resource_id import ResourceId
 from azdeploy.arm.transport import Answer, Transport
-from azdeploy.errors import NotFound
+from azdeploy.errors import Conflict, NotFound
+
+UNREGISTERED = "MissingSubscriptionRegistration"
+_NONE = Answer(status=200, body=())
 
 
 class Groups:
@@ -22,15 +25,19 @@ class Groups:
     def list(self, resource_group: str | None) -> Answer:
         """List the groups of a resource group, or of the subscription; without instance views, as Azure's lists are.
 
-        A resource group that does not exist holds none.
+        A resource group that does not exist holds none, and so does a subscription that is not registered for groups.
         """
         operations = self._transport.containers.container_groups
-        if resource_group is None:
-            return self._transport.listing(operations.list)
         try:
+            if resource_group is None:
+                return self._transport.listing(operations.list)
             return self._transport.listing(operations.list_by_resource_group, resource_group)
         except NotFound:
-            return Answer(status=200, body=[])
+            return _NONE
+        except Conflict as error:
+            if error.code == UNREGISTERED:
+                return _NONE
+            raise
 
     def get(self, group: ResourceId) -> Answer:
         """Get one group with its instance views; NotFound where it is gone."""

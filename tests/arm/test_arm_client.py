@@ -75,6 +75,17 @@ def test_nothing_exists_in_a_resource_group_that_does_not(world: World) -> None:
     assert world.target("pair").existing("pair", ["server"]) == {}
 
 
+def test_nothing_exists_in_a_subscription_that_is_not_registered(world: World) -> None:
+    world.arm.on("GET", EVERYWHERE, error(409, "MissingSubscriptionRegistration"))
+    assert world.target().existing("pair", ["server"]) == {}
+
+
+def test_a_list_that_conflicts_otherwise_is_an_error(world: World) -> None:
+    world.arm.on("GET", EVERYWHERE, error(409, "Busy"))
+    with pytest.raises(Conflict):
+        world.target().existing("pair", ["server"])
+
+
 def test_a_group_that_goes_between_two_reads_does_not_exist(world: World) -> None:
     world.arm.on("GET", HERE, listing(group("server")))
     world.arm.on("GET", path("server"), error(404, "ContainerGroupNotFound"))
