@@ -68,7 +68,7 @@ def _kind(path: Path) -> str:
 def _content(path: Path) -> bytes:
     if path.is_symlink():
         return str(path.readlink()).encode()
-    if not path.is_file():
+    if path.exists() and not path.is_file():
         return b""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
