@@ -48,7 +48,7 @@ def test_a_digest_that_cannot_be_read_matches_nothing(known: str) -> None:
     assert not matches(known, {"a": "1"})
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=2), st.binary(max_size=16))
 def test_every_digest_matches_its_own_secrets(secrets: dict[str, str], salt: bytes) -> None:
     assert matches(digest(secrets, salt), secrets)
