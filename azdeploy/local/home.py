@@ -1,0 +1,114 @@
+"""Where Azure on this machine keeps its state: one folder, which nobody but the user may read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "AZDEPLOY_LOCAL_HOME"
+_FOLDER_MODE = 0o700
+_FILE_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder and the names of the files in it."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        """What a client needs to know of the running endpoint; there only while it runs."""
+        return self.path / "endpoint.json"
+
+    @property
+    def last_port(self) -> Path:
+        """The port of the endpoint's last run, so that clients' settings stay valid."""
+        return self.path / "port"
+
+    @property
+    def identity(self) -> Path:
+        """The ids of tenant, subscription and client."""
+        return self.path / "identity.json"
+
+    @property
+    def secret(self) -> Path:
+        """The client secret that SDKs and az sign in with."""
+        return self.path / "client-secret"
+
+    @property
+    def signing_key(self) -> Path:
+        """The key that tokens are signed with."""
+        return self.path / "signing-key"
+
+    @property
+    def store_key(self) -> Path:
+        """The key that resources are encrypted with."""
+        return self.path / "store-key"
+
+    @property
+    def resources(self) -> Path:
+        """The resources, encrypted."""
+        return self.path / "resources.sqlite"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of our own authority, which clients are told to trust."""
+        return self.path / "ca.pem"
+
+    @property
+    def certificate(self) -> Path:
+        """The endpoint's key and certificate."""
+        return self.path / "server.pem"
+
+    @property
+    def log(self) -> Path:
+        """What the endpoint tells about itself."""
+        return self.path / "endpoint.log"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by whoever is starting or stopping the endpoint."""
+        return self.path / "start.lock"
+
+    @property
+    def run_lock(self) -> Path:
+        """Held by the endpoint as long as it runs."""
+        return self.path / "run.lock"
+
+    @property
+    def runtime(self) -> Path:
+        """The runtime's own folder."""
+        return self.path / "runtime"
+
+    def files(self) -> tuple[Path, ...]:
+        """Return every file that the endpoint makes, so that a reset removes these and nothing else."""
+        ours = (self.state, self.last_port, self.identity, self.secret, self.signing_key, self.store_key)
+        return (*ours, self.resources, self.ca, self.certificate, self.log, self.start_lock, self.run_lock)
+
+
+def home() -> Home:
+    """Return the state folder of this user: AZDEPLOY_LOCAL_HOME, or where the platform keeps such things."""
+    if named := os.environ.get(HOME_VARIABLE):
+        return Home(Path(named).absolute())
+    from platformdirs import user_state_path
+
+    return Home(user_state_path("azdeploy") / "local")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that only the user may enter."""
+    path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    path.chmod(_FOLDER_MODE)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only the user may read, in one step: no reader ever sees half of it."""
+    make_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    draft.replace(path)

@@ -1,0 +1,1 @@
+"""What ARM's providers answer on this machine. Rule: a provider is a class whose ``routes`` tell its whole surface."""

@@ -1,0 +1,187 @@
+"""Serves the endpoint in the foreground, from the free port to the last stopped container."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from azdeploy.errors import LocalError
+from azdeploy.local import certificate
+from azdeploy.local.assembly import Parts, assemble
+from azdeploy.local.clock import Clock, SystemClock
+from azdeploy.local.home import Home, make_folder, write_private
+from azdeploy.local.options import Options, RuntimeChoice
+from azdeploy.local.recording import RECORD_VARIABLE
+from azdeploy.local.runtime import Runtime
+from azdeploy.local.runtimes import choose
+
+_ADDRESS = "127.0.0.1"
+_WAITING = 128
+_GOODBYE = 2  # seconds that open connections get at the end
+_log = logging.getLogger("azdeploy.local")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What an endpoint is made of; tests bring a runtime and a clock of their own."""
+
+    home: Home
+    options: Options
+    runtime: Runtime
+    clock: Clock
+    record: Path | None = None
+
+
+class Endpoint:
+    """One running endpoint: listens once it is made, answers while ``serve`` runs."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._socket = _listen(setup.home, setup.options.port)
+        self.port = int(self._socket.getsockname()[1])
+        certificate.ensure(setup.home)
+        setup.runtime.sweep(())
+        self._parts: Parts = assemble(setup.home, setup.options, setup.runtime, setup.clock, record=setup.record)
+        self._parts.application.listens_on(self.port)
+        self._server = uvicorn.Server(self._configuration())
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"https://{_ADDRESS}:{self.port}"
+
+    def serve(self) -> None:
+        """Answer until ``stop`` or a signal; then stop all containers."""
+        self._parts.restore()
+        self._socket.listen(_WAITING)
+        write_private(self._setup.home.last_port, str(self.port).encode())
+        self._announce()
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._setup.home.state.unlink(missing_ok=True)
+            self._parts.close()
+            self._socket.close()
+
+    def stop(self) -> None:
+        """Let ``serve`` return."""
+        self._server.should_exit = True
+
+    def _configuration(self) -> uvicorn.Config:
+        configuration = uvicorn.Config(
+            self._parts.application.asgi(),
+            ws="websockets-sansio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GOODBYE,
+        )
+        configuration.load()
+        configuration.ssl = certificate.context(self._setup.home)
+        return configuration
+
+    def _announce(self) -> None:
+        identity = self._parts.authority.identity
+        told = {
+            "url": self.url,
+            "token": self._parts.authority.own_token(self.url),
+            "subscription": identity.subscription,
+            "tenant": identity.tenant,
+            "client_id": identity.client_id,
+            "pid": os.getpid(),
+            "runtime": self._setup.runtime.name,
+            "since": self._setup.clock.now().isoformat(),
+        }
+        write_private(self._setup.home.state, json.dumps(told).encode())
+
+
+def run(home: Home, options: Options) -> None:
+    """Serve the endpoint of a state folder until a signal ends it; LocalError where that cannot be."""
+    make_folder(home.path)
+    with _alone(home), _quiet_signals():
+        record = os.environ.get(RECORD_VARIABLE)
+        endpoint = Endpoint(
+            Setup(
+                home=home,
+                options=options,
+                runtime=choose(RuntimeChoice(options.runtime), home.runtime),
+                clock=SystemClock(options.time_scale),
+                record=Path(record).absolute() if record else None,
+            )
+        )
+        _log.info("listening at %s", endpoint.url)
+        endpoint.serve()
+        _log.info("ended")
+
+
+def sweep(home: Home, options: Options) -> None:
+    """Remove whatever an endpoint of this state folder left behind on the machine."""
+    choose(RuntimeChoice(options.runtime), home.runtime).sweep(())
+
+
+def _listen(home: Home, wanted: int) -> socket.socket:
+    """Take the wanted port, or the last run's, or any that is free."""
+    if wanted:
+        try:
+            return _bound(wanted)
+        except OSError as error:
+            message = f"Port {wanted} of {_ADDRESS} is in use by another program."
+            raise LocalError(message, hint="Choose another with --port, or leave it out.") from error
+    try:
+        return _bound(int(home.last_port.read_text()))
+    except (OSError, ValueError):
+        return _bound(0)
+
+
+def _bound(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((_ADDRESS, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    lock = FileLock(home.run_lock, timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        message = "Azure on this machine runs already with this state folder."
+        raise LocalError(message, hint="`azdeploy local status` tells where.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _quiet_signals() -> Iterator[None]:
+    """Keep the signals that end the server from ending the process before its containers are stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(kind, lambda _number, _frame: None) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
