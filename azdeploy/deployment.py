@@ -38,7 +38,7 @@ def preview(stack: Stack, target: Target) -> Plan:
     return planner.plan(stack, existing, random_salt)
 
 
-def deploy(  # noqa: PLR0913 - keyword options of a verb that people type
+def deploy(
     stack: Stack,
     target: Target,
     *,

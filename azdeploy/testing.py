@@ -63,8 +63,8 @@ class RecordingObserver:
 class InMemoryTarget:
     """A target that keeps container groups in memory and behaves as Azure does, as far as deployments can tell.
 
-    Operations take ``latency`` polls. Secrets are never returned. ``requests`` holds all that changes something, as texts such as ``put socket-server``; ``reads`` counts
-    the rest.
+    Operations take ``latency`` polls. Secrets are never returned. ``requests`` holds all that changes something, as
+    texts such as ``put socket-server``, ``sent`` the last definition put of each name; ``reads`` counts the rest.
     """
 
     def __init__(self, latency: int = 1) -> None:

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from graphlib import TopologicalSorter
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from azdeploy.definitions.stack import Definition, Stack, outputs_used
 from azdeploy.errors import AzdeployError, Conflict, DeploymentFailed, NotFound, Throttled, TimedOut, Unreachable
@@ -163,6 +163,8 @@ class _Walk:
             case Operation():
                 self._tell(Progressed(name=work.name, detail=LEFT, elapsed=self._elapsed(work)))
                 self._close(work)
+            case _:
+                assert_never(begun)
 
     def _start(self, work: Work, call: Callable[[], T], then: Callable[[Work, T], None]) -> None:
         def over(future: Future[T]) -> None:

@@ -1,4 +1,4 @@
-"""Follow logs that can only be read whole: each line once and in order, whatever the target cuts off or begins again."""
+"""Follow logs that can only be read whole: each line once, in order, whatever the target cuts off or begins again."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _lines(complete: str) -> list[str]:
 
 
 def _overlap(old: str, new: str) -> int:
-    """Return the length of the longest end of ``old`` that ``new`` begins with; both end with a line's end or are empty.
+    """Return the length of the longest end of ``old`` that ``new`` begins with; both end with a line's end.
 
     Every candidate ends where the last line of ``old`` ends in ``new``, and it is compared only where it also begins as
     ``new`` does, so that logs of megabytes take no time worth mentioning.

@@ -1,0 +1,196 @@
+"""One suite for every target: what a deployment relies on, whatever it deploys to.
+
+A target joins by a Site in SITES: how to get one that holds nothing of the stack, and which image runs there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from azdeploy import deployment
+from azdeploy.definitions.container_group import Container, ContainerGroup, IpAddress, Port
+from azdeploy.definitions.secret import Secret
+from azdeploy.definitions.stack import STACK_TAG, Stack
+from azdeploy.execution.retry import Clock
+from azdeploy.execution.target import Broken, Done, Operation, Pending, Status, Target, Verb
+from azdeploy.planning.diff import diff, secrets
+from azdeploy.planning.plan import Action, State
+from azdeploy.testing import InMemoryTarget, VirtualClock
+
+STACK = "contract"
+LOCATION = "westus"
+PORT = 1337
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A target that holds nothing of the stack, the clock that it goes by, and an image that runs on it for good."""
+
+    target: Target
+    clock: Clock
+    image: str
+
+    def group(self, name: str, **more: Any) -> ContainerGroup:
+        """Return a group that is the stack's, as the executor would put it."""
+        container = Container(name=name, image=self.image, ports=[Port(port=PORT)])
+        container = replace(container, **more.pop("container", {}))
+        tags = {STACK_TAG: STACK, **more.pop("tags", {})}
+        more.setdefault("ip_address", IpAddress(ports=[Port(port=PORT)]))
+        return ContainerGroup(name=name, containers=[container], tags=tags, location=LOCATION, **more)
+
+    def ended(self, operation: Operation, within: float = 60.0) -> Status:
+        """Poll an operation until it ended."""
+        deadline = self.clock.monotonic() + within
+        while self.clock.monotonic() < deadline:
+            status = self.target.poll([operation])[operation]
+            if not isinstance(status, Pending):
+                return status
+            self.clock.sleep(0.2)
+        raise AssertionError(f"{operation} has not ended after {within} seconds")
+
+    def put(self, definition: ContainerGroup) -> None:
+        """Put a group and wait until it is there."""
+        self.target.prepare(STACK, LOCATION)
+        status = self.ended(self.target.put(definition, LOCATION))
+        assert isinstance(status, Done), status
+
+
+@contextmanager
+def in_memory() -> Iterator[Site]:
+    yield Site(target=InMemoryTarget(), clock=VirtualClock(), image="image")
+
+
+# The local endpoint and Azure itself (marked azure) join here.
+SITES: dict[str, Callable[[], AbstractContextManager[Site]]] = {"in-memory": in_memory}
+
+
+@pytest.fixture(params=SITES)
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    with SITES[request.param]() as made:
+        yield made
+        deployment.destroy(STACK, made.target, clock=made.clock, timeout=60)
+
+
+def test_there_is_nothing_at_first(site: Site) -> None:
+    assert site.target.existing(STACK, ["server"]) == {}
+
+
+def test_releasing_what_was_never_prepared_is_no_error(site: Site) -> None:
+    assert list(site.target.release(STACK)) == []
+
+
+def test_preparing_twice_is_no_error(site: Site) -> None:
+    site.target.prepare(STACK, LOCATION)
+    site.target.prepare(STACK, LOCATION)
+
+
+def test_what_was_put_is_found_with_its_stack_its_state_and_its_outputs(site: Site) -> None:
+    site.put(site.group("server"))
+    found = site.target.existing(STACK)["server"]
+    assert (found.name, found.stack, found.state) == ("server", STACK, State.RUNNING)
+    assert found.id.endswith("/server")
+    assert found.outputs["ip"]
+    assert found.outputs["port"] == str(PORT)
+
+
+def test_an_ended_operation_tells_what_exists_now(site: Site) -> None:
+    site.target.prepare(STACK, LOCATION)
+    operation = site.target.put(site.group("server"), LOCATION)
+    assert (operation.verb, operation.name) == (Verb.PUT, "server")
+    status = site.ended(operation)
+    assert isinstance(status, Done)
+    assert status.existing == site.target.existing(STACK)["server"]
+
+
+def test_a_group_without_an_address_has_no_outputs_to_tell(site: Site) -> None:
+    site.put(site.group("server", ip_address=None))
+    assert "ip" not in site.target.existing(STACK)["server"].outputs
+
+
+def test_a_label_gives_a_name(site: Site) -> None:
+    site.put(site.group("server", ip_address=IpAddress(ports=[Port(port=PORT)], dns_name_label="contract-test")))
+    fqdn = site.target.existing(STACK)["server"].outputs["fqdn"]
+    assert fqdn.startswith("contract-test.")
+    assert fqdn.endswith(".azurecontainer.io")
+
+
+def test_what_was_put_comes_back_without_a_difference(site: Site) -> None:
+    wanted = site.group("server", container={"environment_variables": {"A": "1", "KEY": Secret("hidden")}})
+    site.put(wanted)
+    assert diff(site.target.existing(STACK)["server"].definition, wanted) == ()
+
+
+def test_secrets_do_not_come_back(site: Site) -> None:
+    site.put(site.group("server", container={"environment_variables": {"KEY": Secret("hidden")}}))
+    found = site.target.existing(STACK)["server"].definition
+    assert "hidden" not in secrets(found).values()
+    assert "KEY" in found.containers[0].environment_variables
+
+
+def test_names_find_what_belongs_to_nobody_or_to_another_stack(site: Site) -> None:
+    foreign = replace(site.group("foreign"), tags={})
+    site.put(foreign)
+    site.put(site.group("other", tags={STACK_TAG: "another"}))
+    assert site.target.existing(STACK) == {}
+    found = site.target.existing(STACK, ["foreign", "other", "missing"])
+    assert {name: one.stack for name, one in found.items()} == {"foreign": None, "other": "another"}
+    for one in found.values():
+        site.ended(site.target.delete(one))
+
+
+def test_an_update_keeps_the_address_and_changes_the_definition(site: Site) -> None:
+    site.put(site.group("server"))
+    before = site.target.existing(STACK)["server"]
+    site.put(site.group("server", container={"environment_variables": {"A": "2"}}))
+    after = site.target.existing(STACK)["server"]
+    assert after.definition.containers[0].environment_variables == {"A": "2"}
+    assert after.id == before.id
+
+
+def test_tagging_replaces_the_tags_and_nothing_else(site: Site) -> None:
+    site.put(site.group("server", tags={"old": "1"}))
+    before = site.target.existing(STACK)["server"]
+    tagged = site.target.tag(replace(before.definition, tags={STACK_TAG: STACK, "new": "2"}))
+    assert tagged.definition.tags == {STACK_TAG: STACK, "new": "2"}
+    assert site.target.existing(STACK)["server"] == tagged
+    assert replace(tagged.definition, tags={}) == replace(before.definition, tags={})
+    assert tagged.outputs == before.outputs
+
+
+def test_deleting_takes_it_away_and_deleting_again_is_no_error(site: Site) -> None:
+    site.put(site.group("server"))
+    found = site.target.existing(STACK)["server"]
+    for _ in range(2):
+        assert site.ended(site.target.delete(found)) == Done(existing=None)
+        assert site.target.existing(STACK, ["server"]) == {}
+
+
+def test_operations_are_polled_together(site: Site) -> None:
+    site.target.prepare(STACK, LOCATION)
+    operations = [site.target.put(site.group(name), LOCATION) for name in ("one", "two")]
+    assert set(site.target.poll(operations)) == set(operations)
+    for operation in operations:
+        assert not isinstance(site.ended(operation), Broken)
+
+
+def test_releasing_tells_what_is_still_there(site: Site) -> None:
+    site.put(site.group("server"))
+    assert list(site.target.release(STACK)) == [site.target.existing(STACK)["server"].id]
+
+
+def test_a_stack_goes_up_stays_and_comes_down(site: Site) -> None:
+    server = site.group("server")
+    client = site.group("client", container={"environment_variables": {"HOST": server.ip}})
+    stack = Stack(name=STACK, location=LOCATION, resources=[client, server])
+    done = deployment.deploy(stack, site.target, clock=site.clock, timeout=60)
+    told = site.target.existing(STACK)["client"].definition.containers[0].environment_variables
+    assert told == {"HOST": done["server"]["ip"]}
+    again = deployment.deploy(stack, site.target, clock=site.clock, timeout=60)
+    assert [change.action for change in again.changes] == [Action.NOOP, Action.NOOP]
+    assert len(deployment.destroy(STACK, site.target, clock=site.clock, timeout=60).deleted) == 2
+    assert site.target.existing(STACK, ["server", "client"]) == {}
