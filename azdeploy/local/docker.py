@@ -76,19 +76,20 @@ class DockerRuntime:
     def open(self, key: str, group: ContainerGroup, address: str) -> DockerSandbox:
         """Start the group's holder at its address, under the names published for that."""
         sandbox = DockerSandbox(self, key, group, address)
-        with self._lock:
-            names = self._names_of(address)
-            try:
-                self.remove(key)
-                self._network.subnet()
-                sandbox.start(self._network, self.holder_image(), names)
-            except ENGINE_ERRORS as error:
-                self.remove(key)
-                raise LocalError(f"The group '{group.name}' cannot be prepared: {told(error)}.") from error
-            except LocalError:
-                self.remove(key)
-                raise
-            self._sandboxes[key] = sandbox
+        try:
+            self.remove(key)
+            self._network.subnet()
+            sandbox.start(self._network, self._holder_image(), self._names_of(address))
+            with self._lock:
+                self._sandboxes[key] = sandbox
+                # Names may have been published while the holder started.
+                sandbox.rename(self._network, self._names_of(address))
+        except ENGINE_ERRORS as error:
+            self.remove(key)
+            raise LocalError(f"The group '{group.name}' cannot be prepared: {told(error)}.") from error
+        except LocalError:
+            self.remove(key)
+            raise
         return sandbox
 
     def publish(self, names: Mapping[str, str]) -> None:
@@ -137,18 +138,14 @@ class DockerRuntime:
         """Return the labels of what belongs to a group."""
         return {**self._labels, GROUP_LABEL: key}
 
-    def holder_image(self) -> str:
-        """Return the image of holders."""
-        return holder_image(self._client, str(self._engine["Architecture"]), OWNER_LABEL)
-
     def forget(self, key: str) -> None:
         """Remove a group's holder and volumes, and rename it no more."""
         with self._lock:
             self._sandboxes.pop(key, None)
-            try:
-                self.remove(key)
-            except ENGINE_ERRORS as error:
-                raise LocalError(f"A group cannot be removed from the engine: {told(error)}.") from error
+        try:
+            self.remove(key)
+        except ENGINE_ERRORS as error:
+            raise LocalError(f"A group cannot be removed from the engine: {told(error)}.") from error
 
     def remove(self, key: str) -> None:
         """Remove all containers and volumes of a group that the engine has."""
@@ -168,6 +165,10 @@ class DockerRuntime:
             return dict(self.api.info())
         except ENGINE_ERRORS as error:
             raise LocalError(f"The engine does not answer: {told(error)}.") from error
+
+    def _holder_image(self) -> str:
+        with self._lock:
+            return holder_image(self._client, str(self._engine["Architecture"]), OWNER_LABEL)
 
     def _filter(self, key: str | None = None) -> dict[str, list[str]]:
         labels = self._labels if key is None else self.labels(key)

@@ -30,7 +30,8 @@ def connect(timeout: float = _SECONDS) -> docker.DockerClient:
     problem = "no engine's socket was found"
     for base_url in _places():
         try:
-            if base_url is None:
+            _require_listener(base_url)
+            if os.environ.get("DOCKER_HOST"):
                 return docker.from_env(timeout=int(timeout))
             return docker.DockerClient(base_url=base_url, timeout=int(timeout))
         except ENGINE_ERRORS as error:
@@ -53,9 +54,16 @@ def available() -> bool:
     return unavailable() is None
 
 
-def _places() -> Iterator[str | None]:
+def _require_listener(base_url: str) -> None:
+    """Raise OSError when nobody listens at a Unix socket; the client would leave its own socket open then."""
+    if base_url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(base_url.removeprefix("unix://"))
+
+
+def _places() -> Iterator[str]:
     if os.environ.get("DOCKER_HOST"):
-        yield None
+        yield os.environ["DOCKER_HOST"]
         return
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", "/run"))
     for path in [

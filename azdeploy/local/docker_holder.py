@@ -46,11 +46,11 @@ def holder_image(client: docker.DockerClient, architecture: str, label: str) -> 
         client.images.get(name)
     except ImageNotFound:
         changes = ['CMD ["/holder"]', f"LABEL {label}=holder"]
-        client.api.import_image_from_data(_archive(_program(architecture)), REPOSITORY, TAG, changes=changes)
+        client.api.import_image_from_data(_archive(elf_program(architecture)), REPOSITORY, TAG, changes=changes)
     return name
 
 
-def _program(architecture: str) -> bytes:
+def elf_program(architecture: str) -> bytes:
     """Return an ELF executable of one segment: its headers and the code behind them."""
     machine = _MACHINES.get(architecture)
     if machine is None:

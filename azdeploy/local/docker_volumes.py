@@ -78,14 +78,14 @@ class Volumes:
 
     def fill(self, holder: str) -> None:
         """Put into them what the group says, through the holder, which must be running."""
-        for name, volume in self._volumes.items():
-            self._api.put_archive(holder, f"{_IN_HOLDER}/{name}", _contents(volume))
+        for volume in self._volumes.values():
+            self._api.put_archive(holder, _IN_HOLDER, _contents(volume))
 
 
 def _contents(volume: Volume) -> bytes:
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
-        top = tarfile.TarInfo(".")
+        top = tarfile.TarInfo(volume.name)
         # As in Kubernetes, whoever the container runs as may write into an empty folder.
         top.type, top.mode = tarfile.DIRTYPE, 0o777 if volume.empty_dir else 0o755
         archive.addfile(top)
@@ -102,7 +102,7 @@ def _add_secrets(archive: tarfile.TarFile, volume: str, files: Mapping[str, Secr
             data = base64.b64decode(content.reveal(), validate=True)
         except ValueError as error:
             raise LocalError(f"The file '{name}' of the volume '{volume}' is not base64; encode it.") from error
-        entry = tarfile.TarInfo(name)
+        entry = tarfile.TarInfo(f"{volume}/{name}")
         entry.size, entry.mode = len(data), 0o644
         archive.addfile(entry, io.BytesIO(data))
 
@@ -115,7 +115,7 @@ def _add_clone(archive: tarfile.TarFile, volume: str, repository: GitRepo) -> No
             _git("-C", str(into), "checkout", "--quiet", repository.revision, volume=volume)
         # As Azure does it: a dot clones into the volume itself, nothing into a folder named as the repository.
         name = repository.directory or Path(repository.repository.rstrip("/")).name.removesuffix(".git")
-        archive.add(into, arcname=name)
+        archive.add(into, arcname=f"{volume}/{name}")
 
 
 def _git(*arguments: str, volume: str) -> None:
