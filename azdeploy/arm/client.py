@@ -194,7 +194,11 @@ class ArmTarget:
         return ResourceId(subscription=self._subscription, resource_group=name)
 
     def _home_of(self, definition: Definition) -> ResourceId:
-        return self._home(definition.tags.get(STACK_TAG, ""))
+        stack = definition.tags.get(STACK_TAG, "")
+        if not stack and not self._resource_group:
+            told = f"{definition.name} carries no stack's tag, so nothing says which resource group it belongs to."
+            raise UsageError(told, hint="Connect with a resource group, or deploy it as part of a stack.")
+        return self._home(stack)
 
     def _locate(self, name: str) -> ResourceId:
         """Return the id of a group: in the resource group, as it was dealt with before, or found by its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,15 @@ def test_what_is_put_joins_the_stack_where_it_was_found(world: World) -> None:
     target.existing("pair")
     target.put(SERVER, "westus")
     assert world.arm.asked[-1].path == path("server", "Elsewhere")
+
+
+def test_what_is_no_stacks_needs_a_resource_group(world: World) -> None:
+    untagged = replace(SERVER, tags={})
+    with pytest.raises(UsageError, match="server carries no stack's tag"):
+        world.target().put(untagged, "westus")
+    world.arm.on("PUT", path("server", "mine"), Reply(status=201, body=group("server")))
+    world.target("mine").put(untagged, "westus")
+    assert world.arm.asked[-1].path == path("server", "mine")
 
 
 def test_a_put_sends_what_the_dry_run_shows_but_for_the_secrets(world: World) -> None:

@@ -6,20 +6,24 @@ A target joins by a Site in SITES: how to get one that holds nothing of the stac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from azdeploy import deployment
+from azdeploy.arm import client
 from azdeploy.definitions.container_group import Container, ContainerGroup, IpAddress, Port
 from azdeploy.definitions.secret import Secret
 from azdeploy.definitions.stack import STACK_TAG, Stack
-from azdeploy.execution.retry import Clock
+from azdeploy.execution.retry import Clock, SystemClock
 from azdeploy.execution.target import Broken, Done, Operation, Pending, Status, Target, Verb
+from azdeploy.local import endpoint
 from azdeploy.planning.diff import diff, secrets
 from azdeploy.planning.plan import Action, State
+from azdeploy.templates import sample
 from azdeploy.testing import InMemoryTarget, VirtualClock
 
 STACK = "contract"
@@ -61,19 +65,51 @@ class Site:
 
 
 @contextmanager
-def in_memory() -> Iterator[Site]:
-    yield Site(target=InMemoryTarget(), clock=VirtualClock(), image="image")
+def machine_home(folder: Path) -> Iterator[None]:
+    """Keep the state of Azure on this machine in that folder."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AZDEPLOY_LOCAL_HOME", str(folder))
+        yield
 
 
-# The local endpoint and Azure itself (marked azure) join here.
-SITES: dict[str, Callable[[], AbstractContextManager[Site]]] = {"in-memory": in_memory}
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[endpoint.Connection]:
+    """Start Azure on this machine, once for all tests."""
+    folder = tmp_path_factory.mktemp("machine")
+    with machine_home(folder):
+        started = endpoint.start(endpoint.Options(runtime=endpoint.RuntimeChoice.PROCESS))
+    yield started
+    with machine_home(folder):
+        endpoint.stop()
+
+
+def in_memory(request: pytest.FixtureRequest) -> Site:
+    return Site(target=InMemoryTarget(), clock=VirtualClock(), image="image")
+
+
+def on_this_machine(request: pytest.FixtureRequest) -> Site:
+    machine: endpoint.Connection = request.getfixturevalue("machine")
+    target = client.connect(
+        subscription=machine.subscription,
+        resource_group=STACK,
+        endpoint=machine.url,
+        ca_file=str(machine.ca_file),
+        token=machine.token,
+    )
+    return Site(target=target, clock=SystemClock(), image=str(sample("socket-server")))
+
+
+SITES: dict[str, Callable[[pytest.FixtureRequest], Site]] = {
+    "in-memory": in_memory,
+    "this-machine": on_this_machine,
+}
 
 
 @pytest.fixture(params=SITES)
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    with SITES[request.param]() as made:
-        yield made
-        deployment.destroy(STACK, made.target, clock=made.clock, timeout=60)
+    made = SITES[request.param](request)
+    yield made
+    deployment.destroy(STACK, made.target, clock=made.clock, timeout=60)
 
 
 def test_there_is_nothing_at_first(site: Site) -> None:
@@ -185,11 +221,11 @@ def test_releasing_tells_what_is_still_there(site: Site) -> None:
 
 def test_a_stack_goes_up_stays_and_comes_down(site: Site) -> None:
     server = site.group("server")
-    client = site.group("client", container={"environment_variables": {"HOST": server.ip}})
+    client = site.group("client", container={"environment_variables": {"UPSTREAM": server.ip}})
     stack = Stack(name=STACK, location=LOCATION, resources=[client, server])
     done = deployment.deploy(stack, site.target, clock=site.clock, timeout=60)
     told = site.target.existing(STACK)["client"].definition.containers[0].environment_variables
-    assert told == {"HOST": done["server"]["ip"]}
+    assert told == {"UPSTREAM": done["server"]["ip"]}
     again = deployment.deploy(stack, site.target, clock=site.clock, timeout=60)
     assert [change.action for change in again.changes] == [Action.NOOP, Action.NOOP]
     assert len(deployment.destroy(STACK, site.target, clock=site.clock, timeout=60).deleted) == 2
