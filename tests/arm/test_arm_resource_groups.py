@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scripted_arm import SCOPE, TYPE, Reply, World, error, group, listing, path, place, scripted_arm
 
-from azdeploy.errors import Conflict, TimedOut
+from azdeploy.errors import TimedOut
 from azdeploy.execution.events import Progressed
 
 EVERYWHERE = f"{SCOPE}/providers/{TYPE}"
@@ -41,10 +41,12 @@ def test_a_resource_group_that_is_there_is_left_alone(world: World) -> None:
     assert world.arm.lines == [f"GET {place('mine')}"]
 
 
-def test_a_resource_group_that_is_going_is_waited_for(world: World) -> None:
-    world.arm.on("GET", place(), made(state="Deleting"))
-    with pytest.raises(Conflict, match="Resource group pair is being deleted"):
-        world.target().prepare("pair", "westus")
+def test_a_resource_group_that_is_going_is_waited_for_and_made_anew(world: World) -> None:
+    world.arm.on("GET", place(), made(state="Deleting"), made(state="Deleting"), MISSING)
+    world.arm.on("PUT", place(), Reply(status=201, body={"id": place(), "name": "pair", "location": "westus"}))
+    world.target().prepare("pair", "westus")
+    assert world.observer.events == [Progressed(name="pair", detail="Deleting", elapsed=0.0)]
+    assert world.arm.lines[-1] == f"PUT {place()}"
 
 
 def test_an_emptied_resource_group_of_ours_is_deleted(world: World) -> None:
@@ -54,7 +56,7 @@ def test_an_emptied_resource_group_of_ours_is_deleted(world: World) -> None:
     world.arm.on("DELETE", place(), Reply(status=202, headers={"Location": f"{world.arm.url}{SCOPE}/result"}))
     assert world.target().release("pair") == []
     assert f"DELETE {place()}" in world.arm.lines
-    assert world.events == [Progressed(name="pair", detail="Deleting", elapsed=0.0)]
+    assert world.observer.events == [Progressed(name="pair", detail="Deleting", elapsed=0.0)]
 
 
 def test_a_group_that_azures_index_still_shows_does_not_hold_the_resource_group(world: World) -> None:

@@ -18,7 +18,6 @@ from scripted_arm import (
     SCOPE,
     SUBSCRIPTION,
     TYPE,
-    FakeClock,
     Reply,
     World,
     error,
@@ -39,6 +38,7 @@ from azdeploy.definitions.container_group import Container, ContainerGroup
 from azdeploy.definitions.secret import Secret
 from azdeploy.errors import CredentialError, TargetError, Throttled, Unreachable
 from azdeploy.execution.events import Retrying, ignore
+from azdeploy.testing import VirtualClock
 
 EVERYWHERE = f"{SCOPE}/providers/{TYPE}"
 
@@ -61,7 +61,7 @@ class Unsigned:
 
 def reaching(endpoint: str, ca_file: str | None = None, signer: Any = None) -> ArmTarget:
     place = Place(endpoint=endpoint, subscription=SUBSCRIPTION, ca_file=ca_file)
-    return ArmTarget(Transport(place, signer or GivenToken("t"), FakeClock(), ignore), None)
+    return ArmTarget(Transport(place, signer or GivenToken("t"), VirtualClock(), ignore), None)
 
 
 @pytest.mark.parametrize("passing", [error(429, "TooManyRequests"), error(503, "ServerBusy"), Reply(drop=True)])
@@ -69,7 +69,7 @@ def test_a_read_is_repeated_and_each_wait_is_seen(world: World, passing: Reply) 
     world.arm.on("GET", EVERYWHERE, passing, passing, listing(group("server")))
     assert len(world.target().groups()) == 1
     assert world.clock.slept == [0.5, 1.0]
-    waits = [(event.name, event.wait) for event in world.events if isinstance(event, Retrying)]
+    waits = [(event.name, event.wait) for event in world.observer.of(Retrying)]
     assert waits == [("containerGroups", 0.5), ("containerGroups", 1.0)]
 
 
@@ -122,7 +122,7 @@ def test_a_subscription_that_does_not_exist_is_not_merely_empty(world: World, re
     missing = error(404, "SubscriptionNotFound", "The subscription could not be found.")
     world.arm.on("GET", EVERYWHERE, missing)
     world.arm.on("GET", f"{place()}/providers/{TYPE}", missing)
-    with pytest.raises(TargetError, match="SubscriptionNotFound: .* Check --subscription"):
+    with pytest.raises(TargetError, match=r"SubscriptionNotFound: .* Check --subscription"):
         world.target(resource_group).groups()
 
 
