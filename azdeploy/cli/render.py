@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 import typer
 
 from azdeploy.cli.targets import Format
 from azdeploy.execution.events import Event, Failed, Finished, Progressed, Retrying, Skipped, Started
-from azdeploy.planning.plan import Action, Change, Plan
+from azdeploy.planning.plan import Action, Plan
 
 _DONE = {
     Action.NOOP: "unchanged",
@@ -21,20 +21,12 @@ _DONE = {
     Action.DELETE: "deleted",
 }
 _DOING = {
-    Action.NOOP: "is compared",
-    Action.CREATE: "is created",
-    Action.UPDATE: "is updated",
-    Action.TAG: "is tagged",
-    Action.REPLACE: "is replaced",
-    Action.DELETE: "is deleted",
-}
-_WILL = {
-    Action.NOOP: "unchanged",
-    Action.CREATE: "will be created",
-    Action.UPDATE: "will be updated in place; its containers restart",
-    Action.TAG: "only its tags change; nothing restarts",
-    Action.REPLACE: "will be deleted and created again; its address will change",
-    Action.DELETE: "will be deleted",
+    Action.NOOP: "is being compared",
+    Action.CREATE: "is being created",
+    Action.UPDATE: "is being updated",
+    Action.TAG: "is being tagged",
+    Action.REPLACE: "is being replaced",
+    Action.DELETE: "is being deleted",
 }
 _COLOUR = {
     Action.NOOP: None,
@@ -47,27 +39,11 @@ _COLOUR = {
 
 
 def plan_text(plan: Plan) -> str:
-    """Return a plan for people: a line per change, below it what differs and why."""
-    if plan.is_empty:
-        return f"Stack {plan.stack}: nothing to change."
-    width = max(len(change.name) for change in plan.changes)
-    lines = [f"Stack {plan.stack} ({plan.location}):"]
+    """Return a plan for people, with a colour for each action where the terminal has them."""
+    lines = [plan.title]
     for change in plan.changes:
-        lines += _change_lines(change, width)
+        lines += [typer.style(line, fg=_COLOUR[change.action]) for line in plan.lines(change)]
     return "\n".join(lines)
-
-
-def _change_lines(change: Change, width: int) -> Iterable[str]:
-    yield typer.style(f"  {change.action:>3} {change.name:<{width}}  {_WILL[change.action]}", fg=_COLOUR[change.action])
-    if change.action in (Action.UPDATE, Action.TAG, Action.REPLACE):
-        for item in change.properties:
-            yield f"        {item.path}: {_shown(item.before)} -> {_shown(item.after)}"
-    for reason in change.reasons:
-        yield f"        because {reason}"
-
-
-def _shown(value: object) -> str:
-    return "(not set)" if value is None else str(value)
 
 
 def plan_document(plan: Plan, requests: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:

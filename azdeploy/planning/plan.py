@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,6 +18,16 @@ class Action(StrEnum):
     TAG = "#"
     REPLACE = "-/+"
     DELETE = "-"
+
+
+_MEANING = {
+    Action.NOOP: "unchanged",
+    Action.CREATE: "will be created",
+    Action.UPDATE: "will be updated in place; its containers restart",
+    Action.TAG: "only its tags change; nothing restarts",
+    Action.REPLACE: "will be deleted and created again; its address will change",
+    Action.DELETE: "will be deleted",
+}
 
 
 class State(StrEnum):
@@ -54,6 +64,9 @@ class PropertyChange:
     before: object
     after: object
 
+    def __str__(self) -> str:
+        return f"{self.path}: {_shown(self.before)} -> {_shown(self.after)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -69,10 +82,20 @@ class Change:
     properties: tuple[PropertyChange, ...] = ()
     reasons: tuple[str, ...] = ()
 
+    @property
+    def details(self) -> Iterator[str]:
+        """Say what differs and why, a line each; nothing where the action says it all."""
+        if self.action in (Action.UPDATE, Action.TAG, Action.REPLACE):
+            yield from map(str, self.properties)
+            yield from (f"because {reason}" for reason in self.reasons)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The changes of a stack in the order of its resources, and which resource waits for which others."""
+    """The changes of a stack in the order of its resources, and which resource waits for which others.
+
+    Its text is the preview that people read.
+    """
 
     stack: str
     location: str
@@ -83,3 +106,22 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return all(change.action is Action.NOOP for change in self.changes)
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, *(line for change in self.changes for line in self.lines(change))])
+
+    @property
+    def title(self) -> str:
+        """The preview's first line; all of it when there is nothing to do."""
+        return f"Stack {self.stack}: nothing to change." if self.is_empty else f"Stack {self.stack} ({self.location}):"
+
+    def lines(self, change: Change) -> Iterator[str]:
+        """Yield the preview's lines on one change: what is done, then what differs and why."""
+        if not self.is_empty:
+            width = max(len(one.name) for one in self.changes)
+            yield f"  {change.action:>3} {change.name:<{width}}  {_MEANING[change.action]}"
+            yield from (f"        {detail}" for detail in change.details)
+
+
+def _shown(value: object) -> str:
+    return "(not set)" if value is None else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from small_stacks import STACK, existing, group, salt, stack
 from strategies import stacks
 
@@ -93,6 +93,7 @@ def test_a_removal_deletes_only_what_carries_the_stacks_tag() -> None:
     assert set(actions(found).values()) == {Action.DELETE}
 
 
+@settings(max_examples=20, deadline=None)
 @given(stacks())
 def test_a_first_plan_creates_everything_and_orders_it(drawn: Stack) -> None:
     found = plan(drawn, {}, salt)
