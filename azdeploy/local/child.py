@@ -43,7 +43,7 @@ class Child:
                 self._shim = _start_shim(subprocess.DEVNULL if output is None else output, passed)
             finally:
                 os.close(writing)
-            self._send(_encoded(command, writing, terminal))
+            self._send(encoded(command, writing, terminal))
             problem = status.read().decode(errors="replace")
         if problem:
             self.end()
@@ -51,7 +51,7 @@ class Child:
             raise ContainerNotStartedError(f"The command '{command.argv[0]}' cannot be started: {problem}.")
 
     def signal(self, number: int) -> None:
-        """Send a signal to the command's process group; does nothing once it has ended."""
+        """Send a signal to the command; does nothing once it has ended."""
         self._send(bytes([number]))
 
     def end(self) -> None:
@@ -90,7 +90,8 @@ def _start_shim(output: int, passed: Sequence[int]) -> subprocess.Popen[bytes]:
     )
 
 
-def _encoded(command: Command, status: int, terminal: int | None) -> bytes:
+def encoded(command: Command, status: int, terminal: int | None) -> bytes:
+    """Return the order that a shim begins with; ``status`` and ``terminal`` are descriptors that it was passed."""
     body = json.dumps(
         {
             "argv": list(command.argv),

@@ -7,6 +7,7 @@ folder, so that what was left behind is found again, and two endpoints at one en
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -85,10 +86,10 @@ class DockerRuntime:
                 # Names may have been published while the holder started.
                 sandbox.rename(self._network, self._names_of(address))
         except ENGINE_ERRORS as error:
-            self.remove(key)
+            self._abandon(key)
             raise LocalError(f"The group '{group.name}' cannot be prepared: {told(error)}.") from error
         except LocalError:
-            self.remove(key)
+            self._abandon(key)
             raise
         return sandbox
 
@@ -165,6 +166,12 @@ class DockerRuntime:
             return dict(self.api.info())
         except ENGINE_ERRORS as error:
             raise LocalError(f"The engine does not answer: {told(error)}.") from error
+
+    def _abandon(self, key: str) -> None:
+        """Remove what there is of a group that was not finished; a sweep finds what the engine keeps."""
+        with self._lock, contextlib.suppress(*ENGINE_ERRORS):
+            self._sandboxes.pop(key, None)
+            self.remove(key)
 
     def _holder_image(self) -> str:
         with self._lock:

@@ -9,6 +9,7 @@ When the input ends, so does everything here. Nothing of it is on the command li
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -141,10 +142,12 @@ def _supervise(command: int, waking: int) -> int:
                 return code
         if _CONTROL in ready:
             numbers = os.read(_CONTROL, 64)
-            for number in numbers or [signal.SIGKILL]:
-                _signal_group(command, number)
             if not numbers:
                 return 128 + signal.SIGKILL
+            for number in numbers:
+                os.kill(
+                    command, number
+                )  # Not its group: as in a container, it is the command's business to tell others.
 
 
 def _reap(command: int) -> int | None:
@@ -162,16 +165,10 @@ def _reap(command: int) -> int | None:
             code = ended if ended >= 0 else 128 - ended
 
 
-def _signal_group(command: int, number: int) -> None:
-    try:
-        os.killpg(command, number)
-    except (ProcessLookupError, PermissionError):
-        return
-
-
 def _end_the_rest(command: int) -> None:
     """Kill what the command left behind, in its process group and, on Linux, wherever it went."""
-    _signal_group(command, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(command, signal.SIGKILL)
     while children := _children():
         for pid in children:
             os.kill(pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import docker
 import docker_images
 import pytest
+from docker.types import IPAMConfig, IPAMPool
 
 from azdeploy.definitions.container_group import (
     AzureFile,
@@ -30,7 +32,7 @@ from azdeploy.definitions.secret import Secret
 from azdeploy.errors import LocalError
 from azdeploy.local.docker import OWNER_LABEL, DockerRuntime
 from azdeploy.local.docker_engine import available, unavailable
-from azdeploy.local.docker_holder import elf_program
+from azdeploy.local.docker_holder import REPOSITORY, TAG, elf_program
 from azdeploy.local.docker_options import creation
 from azdeploy.local.docker_volumes import Volumes
 from azdeploy.local.runtime import ContainerNotStartedError, ImageNotAccessibleError, Sandbox
@@ -365,6 +367,31 @@ def test_an_address_outside_of_the_network_is_a_sentence(runtime: DockerRuntime,
         runtime.open("key", group(one("true")), "192.0.2.1")
 
     assert ours(client, runtime) == [runtime.prefix]
+
+
+def test_a_network_gives_way_to_others(runtime: DockerRuntime, client: docker.DockerClient) -> None:
+    first = ipaddress.IPv4Network(f"{runtime.address([])}/20", strict=False)
+    runtime.sweep([])
+    pools = IPAMConfig(pool_configs=[IPAMPool(subnet=str(first))])
+    other = client.networks.create(f"{runtime.prefix}-other", ipam=pools)
+    try:
+        assert ipaddress.IPv4Address(runtime.address([])) not in first
+    finally:
+        other.remove()
+
+
+def test_a_network_without_a_free_address_is_a_sentence(runtime: DockerRuntime) -> None:
+    all_of_them = ipaddress.IPv4Network(f"{runtime.address([])}/20", strict=False)
+
+    with pytest.raises(LocalError, match=r"^All addresses of 10\.\S+ are taken\."):
+        runtime.address([str(address) for address in all_of_them])
+
+
+def test_a_holders_image_that_is_gone_is_made_again(runtime: DockerRuntime, client: docker.DockerClient) -> None:
+    opened(runtime, group(one("true"))).close()
+    client.images.remove(f"{REPOSITORY}:{TAG}", force=True)
+
+    assert output(runtime, group(one("echo", "fine"))) == "fine\n"
 
 
 def test_an_engine_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

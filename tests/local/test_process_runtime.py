@@ -220,6 +220,16 @@ def test_a_program_that_is_none_is_refused(runtime: ProcessRuntime, image: Path)
         start(runtime, container(image))
 
 
+def test_exec_of_a_program_that_is_none_is_refused(runtime: ProcessRuntime, image: Path) -> None:
+    (image / "broken").write_text("no program\n", encoding="utf-8")
+    (image / "broken").chmod(0o755)
+    sandbox, started = start(runtime, container(image, "sleep", "600"))
+
+    with pytest.raises(ContainerNotStartedError, match="Exec format"):
+        started.exec(["./broken"], rows=24, columns=80)
+    sandbox.close()
+
+
 def test_node_comes_as_a_package_where_the_machine_has_none(
     runtime: ProcessRuntime, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
