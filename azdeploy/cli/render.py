@@ -28,6 +28,7 @@ _DOING = {
     Action.REPLACE: "is being replaced",
     Action.DELETE: "is being deleted",
 }
+_SILENCE = 10.0  # seconds between two lines about one state
 _COLOUR = {
     Action.NOOP: None,
     Action.CREATE: typer.colors.GREEN,
@@ -103,9 +104,22 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def progress(event: Event) -> None:
-    """Tell on stderr what happens; an observer for deployments."""
-    typer.echo(event_text(event), err=True)
+class Progress:
+    """Tells on stderr what happens; an observer. A state that lasts is told again only now and then."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Progressed] = {}
+
+    def __call__(self, event: Event) -> None:
+        if not (isinstance(event, Progressed) and self._is_old(event)):
+            typer.echo(event_text(event), err=True)
+
+    def _is_old(self, event: Progressed) -> bool:
+        last = self._told.get(event.name)
+        if last and last.detail == event.detail and event.elapsed - last.elapsed < _SILENCE:
+            return True
+        self._told[event.name] = event
+        return False
 
 
 def event_text(event: Event) -> str:

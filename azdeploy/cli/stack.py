@@ -66,7 +66,7 @@ def deployed(stack: Stack, target: ArmTarget, timeout: float, *, wait: bool) -> 
     from azdeploy import deployment
     from azdeploy.cli import render
 
-    return deployment.deploy(stack, target, observer=render.progress, timeout=timeout, wait=wait)
+    return deployment.deploy(stack, target, observer=render.Progress(), timeout=timeout, wait=wait)
 
 
 def status(
@@ -130,7 +130,7 @@ def down(
     existing = sorted(target.existing(name))
     if existing:
         targets.confirm(f"Delete {', '.join(existing)} of stack {name}?", yes)
-    gone = deployment.destroy(name, target, observer=render.progress)
+    gone = deployment.destroy(name, target, observer=render.Progress())
     if output is not Format.TEXT:
         typer.echo(render.document({"stack": name, "deleted": sorted(gone.deleted)}, output))
     elif gone.deleted:
