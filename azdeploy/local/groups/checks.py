@@ -186,6 +186,21 @@ def _label(name: str, properties: Json) -> Iterator[Fault]:
     yield "InvalidDnsNameLabel", message
 
 
+def _spot(name: str, properties: Json) -> Iterator[Fault]:
+    if properties.get("priority") == "Spot" and "ipAddress" in properties:
+        message = (
+            f"The Spot container group '{name}' does not support inbound connectivity; it can have no 'ipAddress'."
+        )
+        yield "SpotPriorityContainerGroupNotSupportedForInboundConnectivity", message
+
+
+def _windows(name: str, properties: Json) -> Iterator[Fault]:
+    containers = list(_containers(properties))
+    if properties.get("osType") == "Windows" and len(containers) > 1:
+        message = f"The Windows container group '{name}' has {len(containers)} containers; it can have one only."
+        yield "MultipleContainersNotSupported", message
+
+
 def _credentials(name: str, properties: Json) -> Iterator[Fault]:
     if len(properties.get("imageRegistryCredentials", [])) > len(list(_containers(properties))):
         message = f"More image registry credentials provided than containers in container group '{name}'."
@@ -213,6 +228,8 @@ _RULES: tuple[Callable[[str, Json], Iterator[Fault]], ...] = (
     _address,
     _ports,
     _label,
+    _spot,
+    _windows,
     _credentials,
     _mounts,
 )

@@ -25,6 +25,7 @@ class Kind(Enum):
     TEXTS = "an object of texts"
     SECRETS = "an object of secret texts"
     FREE = "anything"
+    HIDDEN = "anything, and secret"
 
 
 # A dict is an object of these properties, a list has one item that all of its items are like, a tuple an enumeration.
@@ -127,7 +128,7 @@ _EXTENSION = {
         "extensionType": _TEXT,
         "version": _TEXT,
         "settings": Kind.FREE,
-        "protectedSettings": Kind.SECRET,
+        "protectedSettings": Kind.HIDDEN,
     },
 }
 # In the order in which Azure answers them.
@@ -254,6 +255,7 @@ _KINDS: Mapping[Kind, Callable[[Any, str], Any]] = {
     Kind.TEXTS: _texts,
     Kind.SECRETS: _texts,
     Kind.FREE: _anything,
+    Kind.HIDDEN: _anything,
 }
 
 
@@ -271,7 +273,7 @@ def _public(value: Any, shape: Shape) -> Any:
             return {name: item for name, item in shown.items() if item is not None}
         case list():
             return [_public(item, shape[0]) for item in value]
-        case Kind.SECRET:
+        case Kind.SECRET | Kind.HIDDEN:
             return None
         case Kind.SECRETS:
             return {}

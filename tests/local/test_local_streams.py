@@ -1,0 +1,111 @@
+"""exec and attach over WebSocket, as az and others speak it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from local_machine import GROUPS, Answer, Served, eventually, group_body, served
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from azdeploy.local.home import Home
+
+ONE = f"resourceGroups/rg/{GROUPS}/cg"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Served]:
+    with served(Home(tmp_path / "home")) as found:
+        found.arm.make("cg", group_body())
+        yield found
+
+
+def execute(machine: Served, command: str = "/bin/sh -c 'a b'") -> Answer:
+    body = {"command": command, "terminalSize": {"rows": 50, "cols": 132}}
+    return machine.arm.ask("POST", f"{ONE}/containers/one/exec", body)
+
+
+def open_stream(machine: Served, uri: str, **headers: str) -> ClientConnection:
+    context = ssl.create_default_context(cafile=str(machine.home.ca))
+    return connect(uri, ssl=context, additional_headers=headers, close_timeout=1)
+
+
+def test_bytes_go_both_ways_until_the_command_ends(machine: Served) -> None:
+    promised = execute(machine).body
+    assert promised["webSocketUri"].startswith(machine.state["url"].replace("https", "wss") + "/execstream/sessionId/")
+    assert promised["webSocketUri"].endswith("?api-version=1.0&rows=50&cols=132")
+    with open_stream(machine, promised["webSocketUri"]) as stream:
+        stream.send(promised["password"])
+        assert stream.recv() == b"$ "
+        stream.send(b"typed \x00\xff")
+        assert stream.recv() == b"typed \x00\xff"
+        stream.send(b"exit\n")
+        with pytest.raises(ConnectionClosed):
+            stream.recv(timeout=5)
+    assert machine.runtime.started[0].commands == [(["/bin/sh", "-c", "a b"], 50, 132)]
+
+
+def test_a_wrong_password_opens_nothing(machine: Served) -> None:
+    promised = execute(machine).body
+    with open_stream(machine, promised["webSocketUri"]) as stream:
+        stream.send("guess")
+        with pytest.raises(ConnectionClosed) as closed:
+            stream.recv(timeout=5)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+    assert machine.runtime.started[0].commands == []
+
+
+def test_a_session_opens_once_and_in_time(machine: Served) -> None:
+    used, late = execute(machine).body, execute(machine).body
+    with open_stream(machine, used["webSocketUri"]) as stream:
+        stream.send(used["password"])
+        assert stream.recv() == b"$ "
+    machine.clock.move(301)
+    for promised in (used, late):
+        with open_stream(machine, promised["webSocketUri"]) as stream:
+            stream.send(promised["password"])
+            with pytest.raises(ConnectionClosed):
+                stream.recv(timeout=5)
+    assert len(machine.runtime.started[0].commands) == 1
+
+
+def test_attach_takes_the_password_as_a_header(machine: Served) -> None:
+    promised = machine.arm.ask("POST", f"{ONE}/containers/one/attach").body
+    assert "/logstream/sessionId/" in promised["webSocketUri"]
+    with open_stream(machine, promised["webSocketUri"], Authorization=promised["password"]) as stream:
+        assert stream.recv() == b"log line\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("nothing", "There is no 'nothing' in the container."), ("a 'b", "The command cannot be read")],
+)
+def test_a_command_that_cannot_be_run_says_so(machine: Served, command: str, told: str) -> None:
+    promised = execute(machine, command).body
+    with open_stream(machine, promised["webSocketUri"]) as stream:
+        stream.send(promised["password"])
+        assert str(stream.recv()).startswith(told)
+
+
+def test_a_container_that_does_not_run_is_promised_and_then_told(machine: Served) -> None:
+    machine.arm.ask("POST", f"{ONE}/stop")
+    promised = execute(machine).body
+    with open_stream(machine, promised["webSocketUri"]) as stream:
+        stream.send(promised["password"])
+        assert stream.recv() == "The container 'one' is not running.\r\n"
+
+
+def test_a_client_that_leaves_ends_the_session(machine: Served) -> None:
+    promised = execute(machine).body
+    with open_stream(machine, promised["webSocketUri"]) as stream:
+        stream.send(promised["password"])
+        assert stream.recv() == b"$ "
+    eventually(lambda: execute(machine).status == 200)
+
+
+def test_exec_needs_a_command(machine: Served) -> None:
+    assert machine.arm.ask("POST", f"{ONE}/containers/one/exec", {"command": " "}).code == "InvalidCommand"
