@@ -39,14 +39,14 @@ _ARM_64 = _Machine(
 _MACHINES = {"x86_64": _X86_64, "amd64": _X86_64, "aarch64": _ARM_64, "arm64": _ARM_64}
 
 
-def holder_image(client: docker.DockerClient, architecture: str, label: str) -> str:
+def holder_image(client: docker.DockerClient, architecture: str, label: str, tag: str = TAG) -> str:
     """Return the name of the holder's image, after making it where the engine does not have it."""
-    name = f"{REPOSITORY}:{TAG}"
+    name = f"{REPOSITORY}:{tag}"
     try:
         client.images.get(name)
     except ImageNotFound:
         changes = ['CMD ["/holder"]', f"LABEL {label}=holder"]
-        client.api.import_image_from_data(_archive(elf_program(architecture)), REPOSITORY, TAG, changes=changes)
+        client.api.import_image_from_data(_archive(elf_program(architecture)), REPOSITORY, tag, changes=changes)
     return name
 
 

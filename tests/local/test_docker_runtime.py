@@ -12,6 +12,7 @@ from pathlib import Path
 import docker
 import docker_images
 import pytest
+import requests
 from docker.types import IPAMConfig, IPAMPool
 
 from azdeploy.definitions.container_group import (
@@ -32,7 +33,7 @@ from azdeploy.definitions.secret import Secret
 from azdeploy.errors import LocalError
 from azdeploy.local.docker import OWNER_LABEL, DockerRuntime
 from azdeploy.local.docker_engine import available, unavailable
-from azdeploy.local.docker_holder import REPOSITORY, TAG, elf_program
+from azdeploy.local.docker_holder import REPOSITORY, elf_program, holder_image
 from azdeploy.local.docker_options import creation
 from azdeploy.local.docker_volumes import Volumes
 from azdeploy.local.runtime import ContainerNotStartedError, ImageNotAccessibleError, Sandbox
@@ -387,11 +388,17 @@ def test_a_network_without_a_free_address_is_a_sentence(runtime: DockerRuntime) 
         runtime.address([str(address) for address in all_of_them])
 
 
-def test_a_holders_image_that_is_gone_is_made_again(runtime: DockerRuntime, client: docker.DockerClient) -> None:
-    opened(runtime, group(one("true"))).close()
-    client.images.remove(f"{REPOSITORY}:{TAG}", force=True)
-
-    assert output(runtime, group(one("echo", "fine"))) == "fine\n"
+def test_a_holder_is_made_once_and_waits_for_ever(runtime: DockerRuntime, client: docker.DockerClient) -> None:
+    made = [holder_image(client, client.info()["Architecture"], OWNER_LABEL, tag="test") for _ in range(2)]
+    holder = client.containers.run(made[0], detach=True)
+    try:
+        assert made == [f"{REPOSITORY}:test"] * 2
+        assert client.images.get(made[0]).labels == {OWNER_LABEL: "holder"}
+        with pytest.raises(requests.exceptions.ConnectionError, match="timed out"):
+            holder.wait(timeout=1)
+    finally:
+        holder.remove(force=True)
+        client.images.remove(made[0], force=True)
 
 
 def test_an_engine_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
