@@ -98,13 +98,13 @@ def _verify(target: ArmTarget, seen: str, connections: int, timeout: float) -> i
 
 
 def _result(stack: Stack, deployment: Deployment, answered: int | None, connections: int, output: Format) -> str:
-    from azdeploy.cli import render
+    from azdeploy.cli import documents
     from azdeploy.stacks import socket_pair as pair
 
     outputs = deployment.outputs
     environment = pair.client_environment(stack, outputs)
     if output is not Format.TEXT:
-        return render.document(
+        return documents.document(
             {
                 "stack": stack.name,
                 "location": stack.location,
@@ -136,11 +136,11 @@ def list_groups(
     output: targets.Output = Format.TEXT,
 ) -> None:
     """List container groups, azdeploy's and others."""
-    from azdeploy.cli import groups, render
+    from azdeploy.cli import documents, groups
 
     found = targets.open_target(local, resource_group, subscription).groups()
     if output is not Format.TEXT:
-        typer.echo(render.document(found, output))
+        typer.echo(documents.document(found, output))
     elif found:
         typer.echo(groups.groups_text(found))
     else:
@@ -156,7 +156,7 @@ def show(
     output: targets.Output = Format.TEXT,
 ) -> None:
     """Show one container group as Azure describes it."""
-    from azdeploy.cli import groups, render
+    from azdeploy.cli import documents, groups
 
     group = targets.open_target(local, resource_group, subscription).group(name)
-    typer.echo(groups.group_text(group) if output is Format.TEXT else render.document(group, output))
+    typer.echo(groups.group_text(group) if output is Format.TEXT else documents.document(group, output))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from azdeploy.cli.render import table
+from azdeploy.cli.documents import table
 from azdeploy.definitions.stack import STACK_TAG
 
 Group = Mapping[str, Any]

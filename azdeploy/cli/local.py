@@ -74,13 +74,13 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
 @app.command()
 def status(output: Output = Format.TEXT) -> None:
     """Tell whether the endpoint runs, where, and with which runtime."""
-    from azdeploy.cli import render
+    from azdeploy.cli import documents
     from azdeploy.local import endpoint
 
     machine = endpoint.find()
     if output is not Format.TEXT:
         found = {"url": machine.url, "runtime": machine.runtime, "pid": machine.pid} if machine else {}
-        typer.echo(render.document({"running": machine is not None, **found}, output))
+        typer.echo(documents.document({"running": machine is not None, **found}, output))
     elif machine is None:
         typer.echo("Azure on this machine is not running; 'azdeploy local start' starts it.")
     else:

@@ -1,14 +1,12 @@
-"""How plans, events and resources look: pure functions from values to text, and the observer that prints progress."""
+"""How plans and events look: pure functions from values to text, and the observer that prints progress."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 import typer
 
-from azdeploy.cli.targets import Format
 from azdeploy.execution.events import Event, Failed, Finished, Progressed, Retrying, Skipped, Started
 from azdeploy.planning.plan import Action, Plan
 
@@ -72,38 +70,6 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
-def document(value: object, output: Format) -> str:
-    """Return a value as one JSON or YAML document."""
-    match output:
-        case Format.JSON | Format.TEXT:
-            return json.dumps(value, indent=2, ensure_ascii=False)
-        case Format.YAML:
-            return _yaml(value)
-        case _:
-            assert_never(output)
-
-
-def _yaml(value: object) -> str:
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-
-    text = StringIO()
-    writer = YAML(typ="safe")
-    writer.default_flow_style = False
-    writer.dump(value, text)
-    return text.getvalue().rstrip("\n")
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows in aligned columns under their headings."""
-    widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [headings, *rows]
-    )
-
-
 class Progress:
     """Tells on stderr what happens; an observer. A state that lasts is told again only now and then."""
 
@@ -111,6 +77,7 @@ class Progress:
         self._told: dict[str, Progressed] = {}
 
     def __call__(self, event: Event) -> None:
+        """Tell of an event, unless it says what was just told."""
         if not (isinstance(event, Progressed) and self._is_old(event)):
             typer.echo(event_text(event), err=True)
 

@@ -35,7 +35,7 @@ def planned(stack: Stack, target: ArmTarget) -> Plan:
 
 def plan_result(plan: Plan, target: ArmTarget, output: Format) -> str:
     """Return the plan as a dry run prints it: with the ARM requests, where a program reads it."""
-    from azdeploy.cli import render
+    from azdeploy.cli import documents, render
 
     if output is Format.TEXT:
         return f"Dry run: {sum(1 for change in plan.changes if change.action != ' ')} to change, nothing was sent."
@@ -51,7 +51,7 @@ def plan_result(plan: Plan, target: ArmTarget, output: Format) -> str:
         ]
         for change in plan.changes
     }
-    return render.document(render.plan_document(plan, requests), output)
+    return documents.document(render.plan_document(plan, requests), output)
 
 
 def unchanged(done: Plan | Deployment, name: str) -> bool:
@@ -77,18 +77,20 @@ def status(
     output: targets.Output = Format.TEXT,
 ) -> None:
     """Tell how a stack's container groups are: state, address, restarts, last events."""
-    from azdeploy.cli import groups, render
+    from azdeploy.cli import documents, groups
 
     found = _groups(name, targets.open_target(local, resource_group, subscription))
     if output is Format.TEXT:
         typer.echo(groups.status_text(found))
     else:
-        typer.echo(render.document([groups.status_document(group) for group in found], output))
+        typer.echo(documents.document([groups.status_document(group) for group in found], output))
 
 
 def logs(
     name: targets.StackName,
-    container: Annotated[str | None, typer.Argument(help="Only this container or container group.")] = None,
+    container: Annotated[
+        str | None, typer.Argument(help="Only this container or container group.", metavar="CONTAINER")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with each new line until interrupted.")] = False,
     tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines of each container.")] = None,
     resource_group: targets.ResourceGroup = None,
@@ -124,7 +126,7 @@ def down(
 ) -> None:
     """Delete just what carries the stack's tags, and prove by listing that nothing is left."""
     from azdeploy import deployment
-    from azdeploy.cli import render
+    from azdeploy.cli import documents, render
 
     target = targets.open_target(local, resource_group, subscription)
     existing = sorted(target.existing(name))
@@ -132,7 +134,7 @@ def down(
         targets.confirm(f"Delete {', '.join(existing)} of stack {name}?", yes)
     gone = deployment.destroy(name, target, observer=render.Progress())
     if output is not Format.TEXT:
-        typer.echo(render.document({"stack": name, "deleted": sorted(gone.deleted)}, output))
+        typer.echo(documents.document({"stack": name, "deleted": sorted(gone.deleted)}, output))
     elif gone.deleted:
         typer.echo(f"Stack {name} is gone; a last listing found nothing of it.")
     else:
