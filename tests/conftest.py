@@ -71,6 +71,15 @@ def conformance() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def articles() -> Path:
+    """The folder with the articles' own files; skips where it is missing."""
+    folder = SHARED / "articles"
+    if not folder.is_dir():
+        pytest.skip("no folder of articles beside the checkout")
+    return folder
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Golden files are rewritten on request; the commit that does so says why."""
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what the code gives")

@@ -148,3 +148,35 @@ def test_a_folder_is_no_image_on_azure(run, crashing: Path) -> None:
 def test_a_runtime_without_this_machine_is_a_usage_error(run) -> None:
     assert run("aci", "socket-pair", "--runtime", "docker").code == 2
     assert json.dumps(run("aci", "socket-pair", "--no-such-option").code) == "2"
+
+
+ARTICLE = (
+    ("--server-image", "containerinstance/socket-server:20180802"),
+    ("--client-image", "containerinstance/socket-client:20180802"),
+)
+
+
+def comparable(value):
+    """Return JSON as ARM reads it: names without case, and without what is Azure's default anyway."""
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    items = {name.lower(): comparable(item) for name, item in value.items()}
+    defaults = {"command": [], "restartpolicy": "Always", "sku": "Standard", "protocol": "TCP"}
+    return {name: item for name, item in items.items() if name not in defaults or item != defaults[name]}
+
+
+def test_with_the_articles_images_the_requests_are_the_articles(pair, articles: Path) -> None:
+    told = pair("--dry-run", "-o", "json", *[word for option in ARTICLE for word in option])
+    bodies = {change["name"]: change["requests"][0]["body"] for change in told.json["changes"]}
+
+    for name, body in bodies.items():
+        expected = json.loads((articles / f"{name}.json").read_text())
+        for variable in expected["properties"]["containers"][0]["properties"].get("environmentVariables", []):
+            variable["value"] = {
+                "SOCKET_SERVER_HOST": "${socket-server.ip}",
+                "SOCKET_SERVER_PORT": "${socket-server.port}",
+            }[variable["name"]]
+        assert set(body.pop("tags")) <= {"azdeploy-stack", "azdeploy-depends-on"}
+        assert comparable(body) == comparable(expected)
