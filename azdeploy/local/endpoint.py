@@ -15,7 +15,7 @@ from pathlib import Path
 
 from azdeploy.errors import LocalError
 from azdeploy.local import signin
-from azdeploy.local.home import Home, home, make_folder
+from azdeploy.local.home import Home, home, make_folder, not_installed
 from azdeploy.local.options import Latency, Options, RuntimeChoice
 
 __all__ = ["Connection", "Latency", "Options", "RuntimeChoice", "environment", "find", "reset", "start", "stop"]
@@ -73,18 +73,22 @@ def start(options: Options | None = None) -> Connection:
 
     Two starts at once give one endpoint. Choices of a second start that the running one does not meet are refused.
     """
-    wanted, where = options or Options(), _home()
-    with _one_at_a_time(where):
-        running = find()
-        if running is None:
-            return _launch(where, wanted)
+    wanted = options or Options()
+    running = find() or _start(wanted)
     _require_same(running, wanted)
     return running
 
 
+def _start(options: Options) -> Connection:
+    _require_extra()
+    where = home()
+    with _one_at_a_time(where):
+        return find() or _launch(where, options)
+
+
 def find() -> Connection | None:
     """Return the running endpoint of this user, None where none answers."""
-    where = _home()
+    where = home()
     try:
         told = json.loads(where.state.read_bytes())
         found = Connection(ca_file=where.ca, secret_file=where.secret, **told)
@@ -95,7 +99,7 @@ def find() -> Connection | None:
 
 def stop() -> bool:
     """End the endpoint and its containers, and return when that is done; False where none was running."""
-    where = _home()
+    where = home()
     if not where.path.is_dir():
         return False
     with _one_at_a_time(where):
@@ -110,7 +114,7 @@ def stop() -> bool:
 def reset() -> None:
     """End the endpoint and remove everything it had: resources, containers, identity and certificate."""
     stop()
-    where = _home()
+    where = home()
     if not where.path.is_dir():
         return
     result = subprocess.run(_command(["--sweep"]), env=_environment(), capture_output=True, text=True, check=False)  # noqa: S603 - our own module
@@ -144,19 +148,11 @@ def _remove(where: Home) -> None:
         where.path.rmdir()
 
 
-def _home() -> Home:
-    _require_extra()
-    return home()
-
-
 def _require_extra() -> None:
     from importlib.util import find_spec
 
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise LocalError(
-            f"Azure on this machine needs packages that are not installed ({', '.join(missing)}).",
-            hint="Install them with: pip install 'azdeploy[local]'",
-        )
+        raise not_installed(*missing)
 
 
 @contextmanager

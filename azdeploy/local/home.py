@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from azdeploy.errors import LocalError
+
 HOME_VARIABLE = "AZDEPLOY_LOCAL_HOME"
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
@@ -88,12 +90,22 @@ class Home:
         return (*ours, self.resources, self.ca, self.certificate, self.log, self.start_lock, self.run_lock)
 
 
+def not_installed(*packages: str) -> LocalError:
+    """Return the error for packages of the extra ``local`` that are missing."""
+    return LocalError(
+        f"Azure on this machine needs packages that are not installed ({', '.join(packages)}).",
+        hint="Install them with: pip install 'azdeploy[local]'",
+    )
+
+
 def home() -> Home:
     """Return the state folder of this user: AZDEPLOY_LOCAL_HOME, or where the platform keeps such things."""
     if named := os.environ.get(HOME_VARIABLE):
         return Home(Path(named).absolute())
-    from platformdirs import user_state_path
-
+    try:
+        from platformdirs import user_state_path
+    except ImportError as error:
+        raise not_installed("platformdirs") from error
     return Home(user_state_path("azdeploy") / "local")
 
 

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 import jwt
 import pytest
-from local_machine import GROUPS, Answer, Served, eventually, group_body, served
+from local_machine import GROUPS, Answer, FakeRuntime, Served, eventually, group_body, served
 
 from azdeploy.local.home import Home
+from azdeploy.local.runtime import Image
 
 ONE = f"resourceGroups/rg/{GROUPS}/cg"
 
@@ -250,3 +251,16 @@ def test_groups_made_at_once_have_addresses_of_their_own(machine: Served) -> Non
     listed = machine.arm.ask("GET", GROUPS).body["value"]
     addresses = {group["properties"]["ipAddress"]["ip"] for group in listed}
     assert (len(listed), len(addresses)) == (12, 12)
+
+
+def test_an_error_of_the_endpoints_own_is_told_without_its_words(tmp_path: Path) -> None:
+    class Broken(FakeRuntime):
+        def image(self, name: str) -> Image:
+            raise RuntimeError("hush")
+
+    with served(Home(tmp_path / "broken"), runtime=Broken()) as machine:
+        machine.arm.ask("PUT", "resourceGroups/rg", {"location": "westus"})
+        told = machine.arm.ask("PUT", ONE, group_body())
+        assert (told.status, told.code) == (500, "InternalServerError")
+        assert "hush" not in told.message
+        assert machine.arm.ask("GET", GROUPS).body == {"value": []}
