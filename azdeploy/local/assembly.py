@@ -45,6 +45,7 @@ class Parts:
 
     def close(self) -> None:
         """Stop all containers and let go of the files."""
+        self.resource_groups.close()
         self.inventory.close()
         self.store.close()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from azdeploy.local.latency import Step
 from azdeploy.local.machine import Machine
-from azdeploy.local.operations import Progress
+from azdeploy.local.operations import Operation, Progress
 from azdeploy.local.providers.subscriptions import SUBSCRIPTION, Subscriptions
 from azdeploy.local.router import Route, filter_of
 from azdeploy.local.store import Store
@@ -59,6 +59,8 @@ class ResourceGroups:
         self._subscriptions = subscriptions
         self._lock = threading.RLock()
         self._contents: list[Contents] = []
+        self._workers: list[threading.Thread] = []
+        self._closing = threading.Event()
         self._groups = {key: ResourceGroup(**document) for key, document in store.all(_KIND).items()}
 
     def holds(self, contents: Contents) -> None:
@@ -69,6 +71,12 @@ class ResourceGroups:
         """Go on deleting what was being deleted when the endpoint ended."""
         for group in [group for group in self._groups.values() if group.deleting]:
             self._begin_deletion(group)
+
+    def close(self) -> None:
+        """Let deletions that have begun come to their end; the others go on after the next start."""
+        self._closing.set()
+        for worker in self._workers:
+            worker.join()
 
     def routes(self) -> Sequence[Route]:
         """Return all paths that are about resource groups and what is in them."""
@@ -146,19 +154,23 @@ class ResourceGroups:
         self._save(replace(group, deleting=True))
         operation = self._machine.operations.begin(group.name)
 
-        def carry_out() -> None:
-            try:
-                self._machine.take_time(Step.DELETE_RESOURCE_GROUP, threading.Event())
-                for contents in self._contents:
-                    contents.delete(group.name)
-                with self._lock:
-                    self._groups.pop(group.name.lower(), None)
-                    self._store.remove(_KIND, group.name.lower())
-            finally:
-                operation.end()
-
-        threading.Thread(target=carry_out, name=f"delete {group.name}", daemon=True).start()
+        name = f"delete {group.name}"
+        worker = threading.Thread(target=self._carry_out, args=(group, operation), name=name, daemon=True)
+        self._workers.append(worker)
+        worker.start()
         return operation.id
+
+    def _carry_out(self, group: ResourceGroup, operation: Operation) -> None:
+        try:
+            if self._machine.take_time(Step.DELETE_RESOURCE_GROUP, self._closing):
+                return
+            for contents in self._contents:
+                contents.delete(group.name)
+            with self._lock:
+                self._groups.pop(group.name.lower(), None)
+                self._store.remove(_KIND, group.name.lower())
+        finally:
+            operation.end()
 
     def _result(self, request: Request) -> Reply:
         self._subscriptions.require(request)
