@@ -34,7 +34,12 @@ def use_sdk(machine: Served) -> None:
     subscription = state["subscription"]
     with (
         ResourceManagementClient(
-            credential, subscription, base_url=state["url"], credential_scopes=scopes, **about
+            credential,
+            subscription,
+            base_url=state["url"],
+            api_version="2022-09-01",  # the one that Azure's document at hand describes
+            credential_scopes=scopes,
+            **about,
         ) as resources,
         ContainerInstanceManagementClient(
             credential, subscription, base_url=state["url"], credential_scopes=scopes, **about

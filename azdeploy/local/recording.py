@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ _SECRET = frozenset(
     }
 )
 _SECRETS = "secret"  # an object whose values are all secret
+_ARM = ("/subscriptions", "/providers", "/tenants")
 _HEADERS = ("azure-asyncoperation", "content-type", "location", "retry-after", "www-authenticate", "x-ms-")
 
 
@@ -51,7 +53,9 @@ class Recorder:
         self._first = True
 
     def add(self, exchange: Exchange) -> None:
-        """Write one more exchange."""
+        """Write one more exchange; signing in is none of ARM's, and no document describes it."""
+        if not urllib.parse.urlsplit(exchange.url).path.lower().startswith(_ARM):
+            return
         text = ("" if self._first else ",") + "\n" + json.dumps(_shown(exchange)) + "\n]"
         with self._lock, self._path.open("r+b") as file:
             file.seek(self._end)

@@ -67,10 +67,10 @@ def az(traffic: Path) -> Iterator[Az]:
             "PATH": f"{Path(program).parent}:{os.environ['PATH']}",
             "AZURE_CORE_COLLECT_TELEMETRY": "no",
         }
-        script = "\n".join(["set -eu", *lines, "env -0"])
+        script = "\n".join(["set -eu", *lines, "echo pasted:", "env -0"])
         pasted = subprocess.run(["bash", "-c", script], env=around, capture_output=True, check=False, timeout=120)
         assert pasted.returncode == 0, pasted.stderr.decode()
-        listed = pasted.stdout.rpartition(b"]\n")[2].decode().rstrip("\0").split("\0")
+        listed = pasted.stdout.rpartition(b"pasted:\n")[2].decode().rstrip("\0").split("\0")
         yield Az(program, dict(line.split("=", 1) for line in listed))
     finally:
         endpoint.reset()
