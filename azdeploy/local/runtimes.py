@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from azdeploy.local.docker import DockerRuntime
-from azdeploy.local.docker_engine import available
+from azdeploy.local.docker.engine import available
+from azdeploy.local.docker.runtime import DockerRuntime
 from azdeploy.local.options import RuntimeChoice
-from azdeploy.local.process import ProcessRuntime
+from azdeploy.local.process.runtime import ProcessRuntime
 from azdeploy.local.runtime import Runtime
 
 

@@ -14,7 +14,7 @@ from docker_images import engine_missing, make_images
 from local_machine import Answer, FakeRuntime, Program, Served, eventually, served
 
 from azdeploy.local.clock import SystemClock
-from azdeploy.local.docker import DockerRuntime
+from azdeploy.local.docker.runtime import DockerRuntime
 from azdeploy.local.home import Home
 from azdeploy.local.runtime import Runtime
 

@@ -66,13 +66,13 @@ def test_a_secret_reaches_the_container_and_nothing_else(traffic: Path, tmp_path
         repr(events),
         repr(target.find("secretive")),
     ]
-    for command in (
+    commands = (
         ("aci", "list", "--local", "-o", "json"),
         ("aci", "show", "holder", "--local", "-o", "yaml"),
         ("status", "secretive", "--local"),
         ("local", "env"),
-    ):
-        seen.append(told(*command))
+    )
+    seen += [told(*command) for command in commands]
     logs = told("logs", "secretive", "--local")
 
     assert hashlib.sha256(CANARY.encode()).hexdigest() in logs

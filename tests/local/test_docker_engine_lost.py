@@ -14,7 +14,7 @@ import pytest
 
 from azdeploy.definitions.container_group import Container, ContainerGroup
 from azdeploy.errors import LocalError
-from azdeploy.local.docker import DockerRuntime
+from azdeploy.local.docker.runtime import DockerRuntime
 from azdeploy.local.runtime import ContainerNotStartedError, Image, ImageNotAccessibleError
 
 pytestmark = pytest.mark.docker

@@ -31,11 +31,11 @@ from azdeploy.definitions.container_group import (
 )
 from azdeploy.definitions.secret import Secret
 from azdeploy.errors import LocalError
-from azdeploy.local.docker import OWNER_LABEL, DockerRuntime
-from azdeploy.local.docker_engine import available, unavailable
-from azdeploy.local.docker_holder import REPOSITORY, elf_program, holder_image
-from azdeploy.local.docker_options import creation
-from azdeploy.local.docker_volumes import Volumes
+from azdeploy.local.docker.engine import available, unavailable
+from azdeploy.local.docker.holder import REPOSITORY, elf_program, holder_image
+from azdeploy.local.docker.options import creation
+from azdeploy.local.docker.runtime import OWNER_LABEL, DockerRuntime
+from azdeploy.local.docker.volumes import Volumes
 from azdeploy.local.runtime import ContainerNotStartedError, ImageNotAccessibleError, Sandbox
 
 SHELL = "FROM alpine:latest\nWORKDIR /work\nCOPY . .\n"
@@ -154,7 +154,10 @@ def test_secret_files_are_in_memory_and_gone_with_the_group(
     secret = Volume(name="keys", secret={"key": Secret(base64.b64encode(b"sesame").decode())})
     mounts = [VolumeMount(name="keys", mount_path="/keys", read_only=True)]
     reader = one(
-        "sh", "-c", "cat /keys/key; df -t tmpfs /keys | tail -n 1 | cut -c 1-5; touch /keys/x", volume_mounts=mounts
+        "sh",
+        "-c",
+        "cat /keys/key; df -t tmpfs /keys | tail -n 1 | cut -c 1-5; touch /keys/x 2>&1",
+        volume_mounts=mounts,
     )
 
     seen = output(runtime, group(reader, volumes=[secret]))

@@ -25,9 +25,9 @@ from azdeploy.definitions.container_group import (
     Volume,
 )
 from azdeploy.local.container_log import LIMIT
-from azdeploy.local.process import ProcessRuntime
-from azdeploy.local.process_container import ProcessContainer
-from azdeploy.local.process_root import base_path
+from azdeploy.local.process.container import ProcessContainer
+from azdeploy.local.process.root import base_path
+from azdeploy.local.process.runtime import ProcessRuntime
 from azdeploy.local.runtime import ContainerNotStartedError, ImageNotAccessibleError, Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -275,7 +275,7 @@ ENDPOINT = """
 import sys
 from pathlib import Path
 from azdeploy.definitions.container_group import Container, ContainerGroup
-from azdeploy.local.process import ProcessRuntime
+from azdeploy.local.process.runtime import ProcessRuntime
 runtime = ProcessRuntime(Path(sys.argv[1]))
 one = Container(name="one", image=sys.argv[2], command=["sh", "-c", "echo $$; sleep 603"])
 address = runtime.address([])
@@ -334,7 +334,7 @@ import os, sys
 from pathlib import Path
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 from azdeploy.definitions.container_group import Container, ContainerGroup
-from azdeploy.local.process import ProcessRuntime
+from azdeploy.local.process.runtime import ProcessRuntime
 runtime = ProcessRuntime(Path(sys.argv[1]))
 runtime.publish({"named.azurecontainer.io": "127.77.9.9"})
 one = Container(name="one", image=sys.argv[2], command=["sh", "-c", "id -u; cat /etc/hosts"])

@@ -21,8 +21,8 @@ from azdeploy.definitions.container_group import (
     Resources,
 )
 from azdeploy.definitions.secret import Secret
-from azdeploy.local.docker import DockerRuntime
-from azdeploy.local.process import ProcessRuntime
+from azdeploy.local.docker.runtime import DockerRuntime
+from azdeploy.local.process.runtime import ProcessRuntime
 from azdeploy.local.runtime import (
     ContainerNotStartedError,
     ImageNotAccessibleError,

@@ -12,8 +12,8 @@ from pathlib import Path
 import coverage
 import pytest
 
-from azdeploy.local import shim
-from azdeploy.local.child import Command, encoded
+from azdeploy.local.process import shim
+from azdeploy.local.process.child import Command, encoded
 
 PROGRAM = str(Path(shim.__file__))
 

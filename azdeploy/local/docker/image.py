@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 from docker.errors import ImageNotFound
 
-from azdeploy.local.docker_engine import ENGINE_ERRORS, told
+from azdeploy.local.docker.engine import ENGINE_ERRORS, told
 from azdeploy.local.image_folder import contents, digest, named_folder, require_dockerfile
 from azdeploy.local.runtime import Image, ImageNotAccessibleError
 

@@ -22,13 +22,13 @@ from docker.errors import NotFound
 
 from azdeploy.definitions.container_group import Container, ContainerGroup, InitContainer, OsType
 from azdeploy.errors import LocalError
-from azdeploy.local.docker_container import DockerContainer
-from azdeploy.local.docker_engine import ENGINE_ERRORS, connect, told
-from azdeploy.local.docker_holder import holder_image
-from azdeploy.local.docker_image import find_image
-from azdeploy.local.docker_network import Network
-from azdeploy.local.docker_options import creation
-from azdeploy.local.docker_volumes import Volumes, volume_refusals
+from azdeploy.local.docker.container import DockerContainer
+from azdeploy.local.docker.engine import ENGINE_ERRORS, connect, told
+from azdeploy.local.docker.holder import holder_image
+from azdeploy.local.docker.image import find_image
+from azdeploy.local.docker.network import Network
+from azdeploy.local.docker.options import creation
+from azdeploy.local.docker.volumes import Volumes, volume_refusals
 from azdeploy.local.runtime import ContainerNotStartedError, Image
 
 OWNER_LABEL = "azdeploy-local"

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from azdeploy.definitions.container_group import Container, InitContainer, Value
 from azdeploy.definitions.secret import Secret
-from azdeploy.local.child import Command
 from azdeploy.local.dockerfile import Copied, Recipe
+from azdeploy.local.process.child import Command
 from azdeploy.local.runtime import ContainerNotStartedError
 
 _SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh"})

@@ -17,7 +17,7 @@ from docker.errors import APIError
 
 from azdeploy.errors import LocalError
 from azdeploy.local.container_log import ContainerLog, Follower
-from azdeploy.local.docker_engine import ENGINE_ERRORS, Hijacked, told
+from azdeploy.local.docker.engine import ENGINE_ERRORS, Hijacked, told
 from azdeploy.local.runtime import ContainerNotStartedError
 
 # What a container's end is called when the engine itself went away and nobody knows more.

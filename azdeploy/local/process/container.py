@@ -9,11 +9,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from azdeploy.local.child import Child, Command
 from azdeploy.local.container_log import ContainerLog, Follower
-from azdeploy.local.process_root import Root
+from azdeploy.local.process.child import Child, Command
+from azdeploy.local.process.root import Root
+from azdeploy.local.process.terminal import Terminal
 from azdeploy.local.runtime import ContainerNotStartedError
-from azdeploy.local.terminal import Terminal
 
 
 class ProcessContainer:

@@ -11,7 +11,7 @@ from docker.types import LogConfig
 
 from azdeploy.definitions.container_group import Container, InitContainer, Resources, SecurityContext, Value
 from azdeploy.definitions.secret import Secret
-from azdeploy.local.docker_volumes import Volumes
+from azdeploy.local.docker.volumes import Volumes
 from azdeploy.local.runtime import ContainerNotStartedError
 
 _GIGABYTE = 1024**3

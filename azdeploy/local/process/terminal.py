@@ -9,7 +9,7 @@ import struct
 import termios
 import threading
 
-from azdeploy.local.child import Child, Command
+from azdeploy.local.process.child import Child, Command
 
 
 class Terminal:

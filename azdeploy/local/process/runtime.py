@@ -20,13 +20,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from azdeploy.definitions.container_group import Container, ContainerGroup, InitContainer, OsType
-from azdeploy.local.child import Child, Command
 from azdeploy.local.dockerfile import Recipe, read_recipe
-from azdeploy.local.hosts import write_hosts
 from azdeploy.local.image_folder import digest, named_folder
 from azdeploy.local.ports import require_free
-from azdeploy.local.process_container import ProcessContainer
-from azdeploy.local.process_root import base_path, prepare_root
+from azdeploy.local.process.child import Child, Command
+from azdeploy.local.process.container import ProcessContainer
+from azdeploy.local.process.hosts import write_hosts
+from azdeploy.local.process.root import base_path, prepare_root
 from azdeploy.local.runtime import ContainerNotStartedError, Image, ImageNotAccessibleError
 
 # Addresses that end so look like a network's or a broadcast one.

@@ -1,0 +1,1 @@
+"""Containers as processes. Rule of this package: no engine, no root, and nothing outlives the endpoint."""
