@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from azdeploy.errors import LocalError
 from azdeploy.local import certificate
@@ -30,6 +31,7 @@ from azdeploy.local.runtimes import choose
 _ADDRESS = "127.0.0.1"
 _WAITING = 128
 _GOODBYE = 2  # seconds that open connections get at the end
+_FAREWELL = 0.1  # seconds that an idle connection's other end gets to say that it closes, too
 _log = logging.getLogger("azdeploy.local")
 
 
@@ -42,6 +44,17 @@ class Setup:
     runtime: Runtime
     clock: Clock
     record: Path | None = None
+
+
+class _Protocol(H11Protocol):
+    """HTTP whose idle connections do not hold up the end: clients that keep one open seldom answer its closing."""
+
+    def shutdown(self) -> None:
+        """Close the connection now, or once what it asked for last was answered."""
+        is_idle = self.cycle is None or self.cycle.response_complete
+        super().shutdown()
+        if is_idle:
+            self.loop.call_later(_FAREWELL, self.transport.abort)
 
 
 class Endpoint:
@@ -82,6 +95,7 @@ class Endpoint:
     def _configuration(self) -> uvicorn.Config:
         configuration = uvicorn.Config(
             self._parts.application.asgi(),
+            http=_Protocol,
             ws="websockets-sansio",
             lifespan="off",
             log_config=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -72,6 +74,19 @@ def test_a_start_is_found_and_a_second_one_finds_it() -> None:
     assert endpoint.stop() is True
     assert endpoint.stop() is False
     assert endpoint.find() is None
+
+
+def test_a_client_that_keeps_its_connection_does_not_hold_up_the_end() -> None:
+    found = endpoint.start(PROCESS)
+    context = ssl.create_default_context(cafile=str(found.ca_file))
+    port = int(found.url.rpartition(":")[2])
+    line = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+    line.request("GET", "/metadata/endpoints?api-version=2022-09-01")
+    assert line.getresponse().read()
+    began = time.monotonic()
+    assert endpoint.stop() is True
+    assert time.monotonic() - began < 1.5  # uvicorn waits two seconds for connections that do not close
+    line.close()
 
 
 def test_two_starts_at_once_give_one_endpoint() -> None:
