@@ -219,6 +219,18 @@ def test_a_restarting_group_is_updating_and_refuses_changes(tmp_path: Path) -> N
         machine.arm.done(restarted)
 
 
+def test_the_last_event_is_what_happened_last_also_after_a_restart(machine: Served) -> None:
+    machine.arm.make("cg", group_body())
+    assert [event["name"] for event in machine.container()["events"]] == ["Pulling", "Pulled", "Started"]
+    machine.clock.move(60)
+    machine.arm.done(machine.arm.ask("POST", f"{ONE}/restart"))
+    events = machine.container()["events"]
+    assert [event["name"] for event in events] == ["Killing", "Pulling", "Pulled", "Started"]
+    assert [event["count"] for event in events] == [1, 2, 2, 2]
+    machine.arm.ask("POST", f"{ONE}/stop")
+    assert machine.container()["events"][-1]["name"] == "Killing"
+
+
 def test_deleting_gives_the_last_body_and_then_nothing(machine: Served) -> None:
     machine.arm.make("cg", group_body())
     deleted = machine.arm.ask("DELETE", ONE)

@@ -117,15 +117,15 @@ class EventLog:
         self._lock = threading.Lock()
 
     def add(self, name: str, message: str, now: datetime, type: str = "Normal") -> None:  # noqa: A002 - Azure's word
-        """Note an event; one that happened before gets another count and a later time."""
+        """Note an event; one that happened before gets another count and a later time, and is the last one again."""
         with self._lock:
-            known = self._events.get((name, message))
+            known = self._events.pop((name, message), None)
             fresh = Event(name=name, message=message, first=now, last=now, type=type)
             again = replace(known, count=known.count + 1, last=now) if known else fresh
             self._events[name, message] = again
 
     def bodies(self) -> list[Json]:
-        """Return all events, oldest first."""
+        """Return all events, the one that happened last at the end."""
         with self._lock:
             return [event.body() for event in self._events.values()]
 
