@@ -19,10 +19,16 @@ __all__ = ["Deployment", "Destruction", "deploy", "destroy", "preview"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destruction:
-    """What a tear-down deleted: the ids of the resources, users before what they use; empty when there was nothing."""
+    """What a tear-down deleted: the ids of the resources, users before what they use; empty when there was nothing.
+
+    ``place`` is the resource group that the stack was in, empty where there is none (any more); ``kept`` says why it
+    stays, and is empty where it was deleted.
+    """
 
     stack: str
     deleted: tuple[str, ...]
+    place: str = ""
+    kept: str = ""
 
 
 def preview(stack: Stack, target: Target) -> Plan:
@@ -84,8 +90,8 @@ def destroy(
     plan = planner.removals(name, existing)
     manner = Manner(observer=observer, timeout=timeout, clock=clock or SystemClock())
     apply(plan, Stack(name=name, resources=()), target, manner)
-    left = target.release(name)
-    if left:
-        raise OperationFailed(f"Stack {name} was deleted, but this of it is still there: {', '.join(left)}.")
-    order = graph.order(plan.dependencies)
-    return Destruction(stack=name, deleted=tuple(existing[one].id for one in order))
+    released = target.release(name)
+    if released.left:
+        raise OperationFailed(f"Stack {name} was deleted, but this of it is still there: {', '.join(released.left)}.")
+    deleted = tuple(existing[one].id for one in graph.order(plan.dependencies))
+    return Destruction(stack=name, deleted=deleted, place=released.place, kept=released.kept)

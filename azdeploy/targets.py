@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from azdeploy.errors import UsageError
 
 if TYPE_CHECKING:
     from azdeploy.arm.client import ArmTarget
@@ -12,10 +16,15 @@ def connect(*, resource_group: str | None = None, subscription: str | None = Non
     """Return Azure as a target, signed in by azure-identity's DefaultAzureCredential.
 
     Without a resource group each stack has one of its own, named like the stack and made when missing. The subscription
-    is AZURE_SUBSCRIPTION_ID or az's current one when not given. CredentialError where nobody is signed in.
+    is AZURE_SUBSCRIPTION_ID or az's current one when not given. CredentialError where nobody is signed in, UsageError
+    where the environment holds the credentials of Azure on this machine.
     """
     from azdeploy.arm import client
 
+    authority = urlsplit(os.environ.get("AZURE_AUTHORITY_HOST", "")).hostname or ""
+    if authority.startswith(("127.", "localhost")):
+        hint = "Add --local (in Python: connect_local), or use a shell without them."
+        raise UsageError("The environment's credentials are those of Azure on this machine.", hint=hint)
     return client.connect(subscription=subscription, resource_group=resource_group)
 
 

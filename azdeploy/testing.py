@@ -7,7 +7,7 @@ InMemoryTarget.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -19,7 +19,7 @@ from azdeploy.definitions.secret import Secret
 from azdeploy.definitions.stack import STACK_TAG, Definition
 from azdeploy.errors import AzdeployError, Conflict, NotFound, Throttled
 from azdeploy.execution.events import Event
-from azdeploy.execution.target import Broken, Done, Operation, Pending, Status, Verb
+from azdeploy.execution.target import Broken, Done, Operation, Pending, Released, Status, Verb
 from azdeploy.planning.plan import Existing, State
 
 if TYPE_CHECKING:
@@ -169,14 +169,17 @@ class InMemoryTarget:
             self.reads += 1
             return {operation: self._status(operation) for operation in operations}
 
-    def release(self, stack: str) -> Sequence[str]:
-        """Forget the emptied place; return the ids of what of the stack is still there."""
+    def release(self, stack: str) -> Released:
+        """Forget the place when it is empty, and tell what is left of the stack."""
         with self._lock:
             left = [one.id for _, one in sorted(self._groups.items()) if one.stack == stack]
-            if self._place is not None and not self._groups:
-                self.requests.append(f"release {self._place}")
+            place = self._place or ""
+            if self._groups:
+                return Released(left=left, place=place, kept=f"it holds {', '.join(sorted(self._groups))}")
+            if place:
+                self.requests.append(f"release {place}")
                 self._place = None
-            return left
+            return Released(place=place)
 
     @contextmanager
     def _request(self, verb: str, name: str) -> Iterator[None]:

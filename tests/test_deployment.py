@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import pytest
 from small_stacks import STACK, existing, group, stack
@@ -12,6 +12,7 @@ from azdeploy.definitions.secret import Secret
 from azdeploy.deployment import deploy, destroy, preview
 from azdeploy.errors import AzdeployError, DefinitionError, Denied, DeploymentFailed, OperationFailed, OwnershipError
 from azdeploy.execution.events import Finished, Started
+from azdeploy.execution.target import Released
 from azdeploy.planning.plan import Action, Existing
 from azdeploy.testing import InMemoryTarget, RecordingObserver, VirtualClock
 
@@ -118,8 +119,8 @@ class TestDestroy:
             def existing(self, stack: str, names: Collection[str] = ()) -> Mapping[str, Existing]:
                 return {}
 
-            def release(self, stack: str) -> Sequence[str]:
-                return ["/subscriptions/test/ghost"]
+            def release(self, stack: str) -> Released:
+                return Released(left=["/subscriptions/test/ghost"])
 
         with pytest.raises(OperationFailed, match="still there: /subscriptions/test/ghost"):
             destroy(STACK, Haunted())

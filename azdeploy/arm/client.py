@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from azdeploy.arm import container_group, credential, resource_id
@@ -16,11 +17,12 @@ from azdeploy.arm.resource_groups import ResourceGroups
 from azdeploy.arm.resource_id import ResourceId
 from azdeploy.arm.shape import find
 from azdeploy.arm.transport import Answer, Place, Transport
+from azdeploy.definitions.naming import RESOURCE_GROUP
 from azdeploy.definitions.stack import STACK_TAG, Definition
-from azdeploy.errors import Conflict, NotFound, UsageError
+from azdeploy.errors import Conflict, DefinitionError, NotFound, UsageError
 from azdeploy.execution.events import Observer, ignore
 from azdeploy.execution.retry import SystemClock
-from azdeploy.execution.target import Operation, Status, Verb
+from azdeploy.execution.target import Operation, Released, Status, Verb
 from azdeploy.planning.plan import Change, Existing, Plan
 
 if TYPE_CHECKING:
@@ -43,8 +45,11 @@ def connect(
 
     Requests carry ``token``: a ready one, one of azure-identity's credentials, or else its DefaultAzureCredential's.
     ``ca_file`` is the certificate authority of an endpoint that no public one vouches for. ``observe`` learns of waits
-    that are not a deployment's own. CredentialError where no subscription is chosen.
+    that are not a deployment's own. CredentialError where no subscription is chosen, DefinitionError for a resource
+    group that Azure would refuse.
     """
+    if resource_group is not None and (found := tuple(RESOURCE_GROUP.problems("resource group", resource_group))):
+        raise DefinitionError(found)
     place = Place(endpoint=endpoint.rstrip("/"), subscription=subscriptions.choose(subscription), ca_file=ca_file)
     transport = Transport(place, credential.signer(token), SystemClock(), observe)
     return ArmTarget(transport, resource_group)
@@ -108,17 +113,23 @@ class ArmTarget:
         """Tell how these operations are doing, with one request for each resource group that holds several of them."""
         return self._progress.poll(operations)
 
-    def release(self, stack: str) -> Sequence[str]:
-        """Delete the stack's emptied resource group; return the ids of what of the stack is still there.
+    def release(self, stack: str) -> Released:
+        """Delete the stack's emptied resource group, and tell what is left of the stack and why.
 
         A resource group that we did not make, or that holds anything else, stays. Waits until the group is gone.
         """
         listed = self.groups()
         left = sorted(str(body["id"]) for body in listed if _stack(body) == stack)
         home = self._home(stack)
-        if not any(_id(body).group == home for body in listed):
-            self._places.remove(home.resource_group, stack)
-        return left
+        if held := [str(body["name"]) for body in listed if _id(body).group == home]:
+            return Released(left=left, place=home.resource_group, kept=f"it holds {', '.join(held)}")
+        return replace(self._places.remove(home.resource_group, stack), left=left)
+
+    def preparation(self, plan: Plan) -> Request | None:
+        """Return the request that makes the plan's resource group; None where it is there or nothing is to be done."""
+        if plan.is_empty:
+            return None
+        return self._places.creation(self._home(plan.stack).resource_group, plan.stack, plan.location)
 
     def requests(self, change: Change, plan: Plan) -> tuple[Request, ...]:
         """Return the requests that carry out a change of a plan, in their order, with every secure value masked."""

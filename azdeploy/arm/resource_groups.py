@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from azdeploy.arm.codec import Request
 from azdeploy.arm.container_group import CODEC
 from azdeploy.arm.shape import find
 from azdeploy.arm.transport import Transport
@@ -11,7 +13,9 @@ from azdeploy.definitions.stack import STACK_TAG
 from azdeploy.errors import NotFound, TimedOut
 from azdeploy.execution.events import Progressed
 from azdeploy.execution.retry import interval
+from azdeploy.execution.target import Released
 
+API_VERSION = "2025-04-01"  # the one that azure-mgmt-resource pins
 _LONGEST_DELETION = 900.0  # seconds
 
 
@@ -29,23 +33,31 @@ class ResourceGroups:
             self._wait_until_gone(name)
         elif found is not None:
             return
-        body = {"location": location, "tags": {STACK_TAG: stack}}
-        self._transport.call(self._transport.resources.resource_groups.create_or_update, name, body)
+        self._transport.call(self._transport.resources.resource_groups.create_or_update, name, _body(stack, location))
 
-    def remove(self, name: str, stack: str) -> bool:
-        """Delete a resource group that was made for the stack and holds nothing; tell whether it is gone.
+    def creation(self, name: str, stack: str, location: str) -> Request | None:
+        """Return the request that ``ensure`` would make the resource group with; None where it is there."""
+        if self._get(name) is not None:
+            return None
+        path = f"/subscriptions/{self._transport.place.subscription}/resourceGroups/{name}"
+        return Request(method="PUT", path=path, api_version=API_VERSION, body=_body(stack, location))
+
+    def remove(self, name: str, stack: str) -> Released:
+        """Delete a resource group that was made for the stack and holds nothing; tell what became of it.
 
         Azure's index of resources lags behind, so container groups in it do not count: the caller has listed them.
         """
         found = self._get(name)
         if found is None:
-            return True
-        if _tags(found).get(STACK_TAG) != stack or self._holds_anything(name):
-            return False
+            return Released()
+        if _tags(found).get(STACK_TAG) != stack:
+            return Released(place=name, kept="azdeploy did not make it for this stack")
+        if held := sorted(self._others(name)):
+            return Released(place=name, kept=f"it holds {', '.join(held)}")
         if not _is_going(found):
             self._transport.call(self._transport.resources.resource_groups.begin_delete, name, polling=False)
         self._wait_until_gone(name)
-        return True
+        return Released(place=name)
 
     def register(self, namespace: str) -> None:
         """Ask, once, that the subscription be registered for a provider; that takes Azure up to some minutes."""
@@ -53,9 +65,11 @@ class ResourceGroups:
             self._transport.call(self._transport.resources.providers.register, namespace)
             self._registered.add(namespace)
 
-    def _holds_anything(self, name: str) -> bool:
+    def _others(self, name: str) -> Iterator[str]:
         listed = self._transport.listing(self._transport.resources.resources.list_by_resource_group, name)
-        return any(str(find(resource, "type")).lower() != CODEC.type.lower() for resource in listed.body)
+        for resource in listed.body:
+            if str(find(resource, "type")).lower() != CODEC.type.lower():
+                yield str(find(resource, "name"))
 
     def _wait_until_gone(self, name: str) -> None:
         clock = self._transport.clock
@@ -73,6 +87,10 @@ class ResourceGroups:
         except NotFound:
             return None
         return found
+
+
+def _body(stack: str, location: str) -> dict[str, Any]:
+    return {"location": location, "tags": {STACK_TAG: stack}}
 
 
 def _is_going(body: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ _VARIABLE = "AZURE_SUBSCRIPTION_ID"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PROFILE = "azureProfile.json"
 _PUBLIC_CLOUD = "AzureCloud"
-_CHOOSE = f"Give --subscription, set {_VARIABLE}, or run `az login`."
+_CHOOSE = "Run `az login`, set AZURE_SUBSCRIPTION_ID, or name it (--subscription); or stay on this machine (--local)."
 
 
 def choose(given: str | None) -> str:

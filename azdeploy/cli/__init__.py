@@ -19,7 +19,9 @@ from azdeploy.cli import aci, local, stack
 app = typer.Typer(
     name="azdeploy",
     help="Deploy containers to Azure, or to Azure on this machine (--local), and take them down again.",
-    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 --dry-run --exit-code found changes, 4 refused before sending.",
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 --dry-run --exit-code found changes, 4 refused before sending, "
+    "130 interrupted.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments)
     except KeyboardInterrupt:
-        sys.exit(_report("interrupted; run the same command again to go on, or 'azdeploy down' to remove it", 130))
+        sys.exit(_report("interrupted", 130))
     except Exception as error:  # noqa: BLE001 - nobody wants a traceback from a command line
         sys.exit(_reported(error))
 
@@ -72,6 +74,8 @@ def _reported(error: Exception) -> int:
 
     if isinstance(error, AzdeployError):
         return _report(str(error), error.exit_code)
+    if isinstance(error, OSError) and error.strerror:
+        return _report(f"{error.filename or 'a file or stream'} cannot be used: {error.strerror}.", 1)
     return _report(f"this is a fault of azdeploy's own, please report it: {type(error).__name__} at {_place(error)}", 1)
 
 

@@ -32,7 +32,7 @@ def socket_pair(
     client_image: Annotated[
         str | None, typer.Option(help="The client's image. [default: the article's; with --local the sample's folder]")
     ] = None,
-    port: Annotated[int, typer.Option(help="The port that the server listens on.")] = 1337,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port that the server listens on.")] = 1337,
     connections: Annotated[int, typer.Option(min=1, help="How many connections the client opens at once.")] = 200,
     dns_label: Annotated[
         str | None, typer.Option(help="A DNS name label for the server; the client is then wired by its FQDN.")
@@ -47,8 +47,11 @@ def socket_pair(
 ) -> None:
     """Deploy a socket server and a socket client in two container groups, the client told where the server is."""
     from azdeploy.cli import stack as stacks
+    from azdeploy.errors import UsageError
     from azdeploy.stacks import socket_pair as pair
 
+    if exit_code and not dry_run:
+        raise UsageError("--exit-code tells what a dry run found.", hint="Add --dry-run, or leave it out.")
     stack = pair.socket_pair(
         name=name,
         location=location,
@@ -68,7 +71,8 @@ def socket_pair(
     deployment = stacks.deployed(stack, target, timeout, wait=not no_wait)
     answered = None
     if verify and not no_wait:
-        answered = _verify(target, seen if stacks.unchanged(deployment, pair.CLIENT) else "", connections, timeout)
+        with stacks.unfinished(name, "verifying"):
+            answered = _verify(target, seen if stacks.unchanged(deployment, pair.CLIENT) else "", connections, timeout)
     typer.echo(_result(stack, deployment, answered, connections, output))
 
 
@@ -78,7 +82,7 @@ def _image(given: str | None, sample_name: str, local: bool) -> str | None:
 
     if given is None:
         return str(sample(sample_name)) if local else None
-    if not Path(given).is_dir():
+    if not given or not Path(given).is_dir():
         return given
     if local:
         return str(Path(given).resolve())
@@ -94,6 +98,8 @@ def _verify(target: ArmTarget, seen: str, connections: int, timeout: float) -> i
         target.check(pair.CLIENT)
         return target.logs(pair.CLIENT, pair.CLIENT)
 
+    if seen:
+        typer.echo("      waiting for the client's next round of connections", err=True)
     return pair.verify(read, SystemClock(), connections=connections, seen=seen, timeout=timeout)
 
 
@@ -120,17 +126,13 @@ def _result(stack: Stack, deployment: Deployment, answered: int | None, connecti
         f"server  {server.get('fqdn') or server.get('ip', 'has no address yet')}:{server.get('port', '')}".rstrip(":"),
         "client  " + " ".join(f"{key}={value}" for key, value in environment.items()),
     ]
-    if answered is not None:
-        lines.append(f"{answered} of {connections} connections answered")
+    lines.append("connections not checked" if answered is None else f"{answered} of {connections} connections answered")
     return "\n".join(lines)
 
 
 @app.command("list")
 def list_groups(
-    resource_group: Annotated[
-        str | None,
-        typer.Option("--resource-group", "-g", help="Only this resource group. [default: all]"),
-    ] = None,
+    resource_group: targets.InResourceGroup = None,
     subscription: targets.Subscription = None,
     local: targets.Local = False,
     output: targets.Output = Format.TEXT,
@@ -150,7 +152,7 @@ def list_groups(
 @app.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="The container group's name.")],
-    resource_group: targets.ResourceGroup = None,
+    resource_group: targets.InResourceGroup = None,
     subscription: targets.Subscription = None,
     local: targets.Local = False,
     output: targets.Output = Format.TEXT,

@@ -15,7 +15,7 @@ _LAST_EVENTS = 3
 def groups_text(groups: Sequence[Group]) -> str:
     """Return a table of container groups, azdeploy's and others."""
     return table(
-        ("NAME", "RESOURCE GROUP", "STACK", "STATE", "ADDRESS", "IMAGES"),
+        ("NAME", "RESOURCE GROUP", "STACK", "PROVISIONING", "ADDRESS", "IMAGES"),
         [
             (
                 group["name"],
@@ -67,7 +67,7 @@ def status_text(groups: Sequence[Group]) -> str:
                 (
                     group["name"],
                     container["name"],
-                    container_state(container),
+                    container_state(container) if view.get("currentState") else state(group),
                     address(group),
                     str(view.get("restartCount", "-")),
                     f"{event['message']}{_times(event)}" if event else "-",

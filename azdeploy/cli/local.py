@@ -68,7 +68,7 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
 
     confirm("Forget everything that was deployed to this machine?", yes)
     endpoint.reset()
-    typer.echo("Azure on this machine is empty.")
+    typer.echo("Azure on this machine is stopped, and all that was deployed to it is gone.")
 
 
 @app.command()

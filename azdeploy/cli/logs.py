@@ -30,7 +30,7 @@ class StackLogs:
         """Return the logs by name; NotFound where the stack has nothing of the kind."""
         found = list(self._containers())
         if not found:
-            raise NotFound(f"There is no {self._only or 'container'} in stack {self._stack}.")
+            raise self._missing()
         self.width = max(len(title) for title, *_ in found)
         return {title: Log(self._text(title, group, container), start) for title, group, container, start in found}
 
@@ -41,6 +41,13 @@ class StackLogs:
                 if self._only is None or self._only in names:
                     title = names[0] if names[0] == names[1] else "/".join(names)
                     yield title, *names, _start(container)
+
+    def _missing(self) -> NotFound:
+        there = [f"{group['name']}" for group in self._target.find(self._stack)]
+        if not there:
+            hint = "See what there is with 'azdeploy aci list', with --local for this machine."
+            return NotFound(f"There is nothing of stack {self._stack}.", hint=hint)
+        return NotFound(f"There is no {self._only} in stack {self._stack}.", hint=f"There is: {', '.join(there)}.")
 
     def _text(self, title: str, group: str, container: str) -> str:
         text = self._target.logs(group, container)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import typer
 
+from azdeploy.errors import TimedOut
 from azdeploy.execution.events import Event, Failed, Finished, Progressed, Retrying, Skipped, Started
 from azdeploy.planning.plan import Action, Plan
+
+if TYPE_CHECKING:
+    from azdeploy.arm.codec import Request
 
 _DONE = {
     Action.NOOP: "unchanged",
@@ -45,11 +49,14 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def plan_document(plan: Plan, requests: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Return a plan for programs; ``requests`` holds by resource the ARM requests that carry it out."""
+def plan_document(
+    plan: Plan, preparation: Sequence[Request], requests: Mapping[str, Sequence[Request]]
+) -> dict[str, Any]:
+    """Return a plan for programs, with the requests that come first, and by resource those that carry it out."""
     return {
         "stack": plan.stack,
         "location": plan.location,
+        "preparation": [_request(request) for request in preparation],
         "changes": [
             {
                 "name": change.name,
@@ -59,10 +66,19 @@ def plan_document(plan: Plan, requests: Mapping[str, Sequence[Mapping[str, Any]]
                     {"path": item.path, "before": _plain(item.before), "after": _plain(item.after)}
                     for item in change.properties
                 ],
-                "requests": list(requests[change.name]),
+                "requests": [_request(request) for request in requests[change.name]],
             }
             for change in plan.changes
         ],
+    }
+
+
+def _request(request: Request) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "path": request.path,
+        "apiVersion": request.api_version,
+        "body": request.body,
     }
 
 
@@ -104,7 +120,7 @@ def event_text(event: Event) -> str:
                 f"  {event.change.action:>3} {event.name} {_DONE[event.change.action]}{where} in {event.elapsed:.1f} s"
             )
         case Failed():
-            return f"    ! {event.name} failed"
+            return f"    ! {event.name} {'is not finished' if isinstance(event.error, TimedOut) else 'failed'}"
         case Skipped():
             return f"    ! {event.name} skipped because of {event.because}"
         case _:

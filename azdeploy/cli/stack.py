@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,25 +35,35 @@ def planned(stack: Stack, target: ArmTarget) -> Plan:
     return plan
 
 
+@contextmanager
+def unfinished(name: str, verb: str) -> Iterator[None]:
+    """Say what to do next where a deployment or a tear-down is interrupted or fails half-way."""
+    from azdeploy.errors import AzdeployError
+
+    next_steps = f"Run the same command again to go on, or 'azdeploy down {name}' to remove what is there."
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"azdeploy: interrupted; what was started goes on. {next_steps}", err=True)
+        raise typer.Exit(130) from None
+    except AzdeployError as error:
+        typer.echo(f"azdeploy: {error}", err=True)
+        typer.echo(f"azdeploy: {verb} {name} did not finish. {next_steps}", err=True)
+        raise typer.Exit(error.exit_code) from None
+
+
 def plan_result(plan: Plan, target: ArmTarget, output: Format) -> str:
     """Return the plan as a dry run prints it: with the ARM requests, where a program reads it."""
     from azdeploy.cli import documents, render
+    from azdeploy.planning.plan import Action
 
+    preparation = target.preparation(plan)
     if output is Format.TEXT:
-        return f"Dry run: {sum(1 for change in plan.changes if change.action != ' ')} to change, nothing was sent."
-    requests = {
-        change.name: [
-            {
-                "method": request.method,
-                "path": request.path,
-                "apiVersion": request.api_version,
-                "body": request.body,
-            }
-            for request in target.requests(change, plan)
-        ]
-        for change in plan.changes
-    }
-    return documents.document(render.plan_document(plan, requests), output)
+        first = [f"Resource group {preparation.path.rpartition('/')[2]} would be made."] if preparation else []
+        count = sum(1 for change in plan.changes if change.action is not Action.NOOP)
+        return "\n".join([*first, f"Dry run: {count} to change, nothing was sent."])
+    requests = {change.name: target.requests(change, plan) for change in plan.changes}
+    return documents.document(render.plan_document(plan, [preparation] if preparation else [], requests), output)
 
 
 def unchanged(done: Plan | Deployment, name: str) -> bool:
@@ -66,12 +78,13 @@ def deployed(stack: Stack, target: ArmTarget, timeout: float, *, wait: bool) -> 
     from azdeploy import deployment
     from azdeploy.cli import render
 
-    return deployment.deploy(stack, target, observer=render.Progress(), timeout=timeout, wait=wait)
+    with unfinished(stack.name, "deploying"):
+        return deployment.deploy(stack, target, observer=render.Progress(), timeout=timeout, wait=wait)
 
 
 def status(
     name: targets.StackName,
-    resource_group: targets.ResourceGroup = None,
+    resource_group: targets.InResourceGroup = None,
     subscription: targets.Subscription = None,
     local: targets.Local = False,
     output: targets.Output = Format.TEXT,
@@ -93,7 +106,7 @@ def logs(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with each new line until interrupted.")] = False,
     tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines of each container.")] = None,
-    resource_group: targets.ResourceGroup = None,
+    resource_group: targets.InResourceGroup = None,
     subscription: targets.Subscription = None,
     local: targets.Local = False,
 ) -> None:
@@ -112,13 +125,16 @@ def _groups(name: str, target: ArmTarget) -> list[dict[str, Any]]:
 
     found = target.find(name)
     if not found:
-        raise NotFound(f"There is nothing of stack {name}.", hint="See what there is with 'azdeploy aci list'.")
+        raise NotFound(
+            f"There is nothing of stack {name}.",
+            hint="'azdeploy aci list' shows what there is; add --local for this machine.",
+        )
     return found
 
 
 def down(
     name: targets.StackName,
-    resource_group: targets.ResourceGroup = None,
+    resource_group: targets.InResourceGroup = None,
     subscription: targets.Subscription = None,
     local: targets.Local = False,
     yes: targets.Yes = False,
@@ -132,10 +148,17 @@ def down(
     existing = sorted(target.existing(name))
     if existing:
         targets.confirm(f"Delete {', '.join(existing)} of stack {name}?", yes)
-    gone = deployment.destroy(name, target, observer=render.Progress())
+    with unfinished(name, "deleting"):
+        gone = deployment.destroy(name, target, observer=render.Progress())
     if output is not Format.TEXT:
-        typer.echo(documents.document({"stack": name, "deleted": sorted(gone.deleted)}, output))
-    elif gone.deleted:
-        typer.echo(f"Stack {name} is gone; a last listing found nothing of it.")
-    else:
-        typer.echo(f"There is nothing of stack {name} to delete.")
+        place = {"name": gone.place, "deleted": not gone.kept, "keptBecause": gone.kept or None} if gone.place else None
+        typer.echo(documents.document({"stack": name, "deleted": sorted(gone.deleted), "resourceGroup": place}, output))
+        return
+    typer.echo(
+        f"Stack {name} is gone; a last listing found nothing of it."
+        if gone.deleted
+        else f"There is nothing of stack {name} to delete."
+    )
+    if gone.place:
+        fate = f"stays: {gone.kept}" if gone.kept else "is deleted"
+        typer.echo(f"Resource group {gone.place} {fate}.")

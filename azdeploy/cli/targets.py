@@ -34,13 +34,18 @@ Runtime = Annotated[
     typer.Option("--runtime", help="With --local: what runs the containers, when the endpoint is not running yet."),
 ]
 ResourceGroup = Annotated[
-    str | None, typer.Option("--resource-group", "-g", help="The resource group; by default one named like the stack.")
+    str | None, typer.Option("--resource-group", "-g", help="The resource group. [default: one named like the stack]")
+]
+InResourceGroup = Annotated[
+    str | None, typer.Option("--resource-group", "-g", help="Only in this resource group. [default: in all]")
 ]
 Subscription = Annotated[
     str | None, typer.Option("--subscription", help="The subscription id. [default: AZURE_SUBSCRIPTION_ID or az's]")
 ]
 Output = Annotated[Format, typer.Option("--output", "-o", help="How the result is written to stdout.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even for what deletes or replaces.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask before deleting or replacing; without a terminal nobody asks.")
+]
 StackName = Annotated[str, typer.Argument(help="The stack's name.", metavar="NAME")]
 
 

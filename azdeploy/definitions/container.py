@@ -46,6 +46,9 @@ class Port(Record):
     port: int
     protocol: Protocol = Protocol.TCP
 
+    def __str__(self) -> str:
+        return f"{self.port}/{self.protocol}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu(Record):

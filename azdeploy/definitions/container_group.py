@@ -273,6 +273,11 @@ class ContainerGroup(Record):
         """The first port of the group's address."""
         return Output(self.name, "port")
 
+    @property
+    def declared_outputs(self) -> Mapping[str, str]:
+        """The outputs that are known before the group is deployed, because its definition says them."""
+        return {"port": str(self.ip_address.ports[0].port)} if self.ip_address and self.ip_address.ports else {}
+
 
 # What cannot be changed in place: a group is deleted and made anew for these, and its address is lost.
 # https://learn.microsoft.com/azure/container-instances/container-instances-update

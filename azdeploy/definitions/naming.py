@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from azdeploy.definitions.output import references
 from azdeploy.errors import Problem
@@ -65,6 +65,7 @@ STACK = Naming(
     says="letters, digits, hyphens, underscores, parentheses and periods, with no period last",
     most=90,
 )
+RESOURCE_GROUP = replace(STACK, kind="resource group name")
 LOCATION = Naming(kind="location", pattern="[a-z][a-z0-9]*", says="letters and digits, such as in westus")
 
 

@@ -25,6 +25,10 @@ class Record:
         for name, value in values(self).items():
             object.__setattr__(self, name, _settled(value))
 
+    def __str__(self) -> str:
+        told = {name: value for name, value in values(self).items() if value not in (None, (), {}, False)}
+        return ", ".join(f"{name}={value}" for name, value in told.items())
+
 
 def values(record: Record) -> dict[str, Any]:
     """Return the fields of a record and what is in them, in the order of their definition."""

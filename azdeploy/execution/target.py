@@ -53,6 +53,18 @@ class Broken:
 Status = Pending | Done | Broken
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """What is left after a tear-down: the ids of what is still there of the stack, and what became of its place.
+
+    ``place`` is empty where there was none; ``kept`` says why it stays, and is empty where it was deleted.
+    """
+
+    left: Sequence[str] = ()
+    place: str = ""
+    kept: str = ""
+
+
 class Target(Protocol):
     """A place where stacks are deployed. ``put`` and ``delete`` start an operation and return at once.
 
@@ -77,5 +89,5 @@ class Target(Protocol):
     def poll(self, operations: Collection[Operation]) -> Mapping[Operation, Status]:
         """Tell how these operations are doing, with as few requests as the target allows."""
 
-    def release(self, stack: str) -> Sequence[str]:
-        """Delete the emptied place that ``prepare`` made; return the ids of what of the stack is still there."""
+    def release(self, stack: str) -> Released:
+        """Delete the place that ``prepare`` made when it is empty, and tell what is left of the stack."""

@@ -90,6 +90,8 @@ def _secret_change(existing: Existing, after: Definition) -> PropertyChange:
 def _action(existing: Existing, after: Definition, properties: tuple[PropertyChange, ...]) -> Action:
     if existing.state is State.FAILED or any(one.path in rules(after).replaced for one in properties):
         return Action.REPLACE
+    if existing.state is State.STOPPED:
+        return Action.UPDATE
     if all(one.path in _TAGS for one in properties):
         return Action.TAG if properties else Action.NOOP
     return Action.REPLACE if existing.state is State.TERMINATED else Action.UPDATE
@@ -100,11 +102,13 @@ def _why(action: Action, state: State, fixed: Sequence[str]) -> tuple[str, ...]:
         case Action.NOOP, State.TERMINATED:
             return (reasons.LEFT_ENDED,)
         case Action.REPLACE, State.FAILED:
-            return (reasons.BROKEN, *map(reasons.immutable, fixed), reasons.MOVED)
+            return (reasons.BROKEN, *map(reasons.immutable, fixed))
         case Action.REPLACE, State.TERMINATED:
-            return (reasons.ENDED, *map(reasons.immutable, fixed), reasons.MOVED)
+            return (reasons.ENDED, *map(reasons.immutable, fixed))
         case Action.REPLACE, _:
-            return (*map(reasons.immutable, fixed), reasons.MOVED)
+            return tuple(map(reasons.immutable, fixed))
+        case Action.UPDATE, State.STOPPED:
+            return (reasons.STOPPED,)
         case _:
             return ()
 
@@ -115,9 +119,12 @@ def removal(existing: Existing) -> Change:
 
 
 def outputs_kept(one: Change) -> Mapping[str, str]:
-    """Return the outputs that a resource will surely still have after its change; none when they may change."""
-    if one.before is None or one.after is None or one.action is Action.REPLACE:
+    """Return the outputs that a resource will surely have after its change: declared ones, and those that it keeps."""
+    if one.after is None:
         return {}
+    declared = one.after.declared_outputs
+    if one.before is None or one.action is Action.REPLACE or one.before.state is State.STOPPED:
+        return declared
     if any(item.path in rules(one.after).outputs for item in one.properties):
-        return {}
+        return declared
     return one.before.outputs

@@ -124,4 +124,10 @@ class Plan:
 
 
 def _shown(value: object) -> str:
-    return "(not set)" if value is None else str(value)
+    match value:
+        case None:
+            return "(not set)"
+        case tuple():
+            return f"[{', '.join(map(str, value))}]"
+        case _:
+            return str(value)

@@ -16,7 +16,7 @@ CREATED = "it does not exist yet"
 DELETED = "the stack does not hold it any more"
 BROKEN = "its last deployment failed"
 ENDED = "it has run to its end, and Azure does not update such a group"
-MOVED = "it is deleted and made anew, so its address will change"
+STOPPED = "it is stopped, and deploying starts it"
 LEFT_ENDED = "it has run to its end, and nothing about it changed"
 
 _BETWEEN = "\0"

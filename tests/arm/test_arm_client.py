@@ -273,5 +273,5 @@ def test_connecting_takes_a_token_and_an_authority(world: World) -> None:
 
 
 def test_connecting_without_a_subscription_says_how_to_choose_one() -> None:
-    with pytest.raises(CredentialError, match=r"No Azure subscription is chosen\. Give --subscription"):
+    with pytest.raises(CredentialError, match=r"No Azure subscription is chosen\. Run `az login`"):
         client.connect()

@@ -11,6 +11,8 @@ from scripted_arm import SCOPE, TYPE, Reply, World, error, group, listing, path,
 
 from azdeploy.errors import TimedOut
 from azdeploy.execution.events import Progressed
+from azdeploy.execution.target import Released
+from azdeploy.planning.plan import Action, Change, Plan
 
 EVERYWHERE = f"{SCOPE}/providers/{TYPE}"
 MISSING = error(404, "ResourceGroupNotFound")
@@ -54,7 +56,7 @@ def test_an_emptied_resource_group_of_ours_is_deleted(world: World) -> None:
     world.arm.on("GET", place(), made(), made(state="Deleting"), MISSING)
     world.arm.on("GET", f"{place()}/resources", Reply(body={"value": []}))
     world.arm.on("DELETE", place(), Reply(status=202, headers={"Location": f"{world.arm.url}{SCOPE}/result"}))
-    assert world.target().release("pair") == []
+    assert world.target().release("pair") == Released(left=[], place="pair")
     assert f"DELETE {place()}" in world.arm.lines
     assert world.observer.events == [Progressed(name="pair", detail="Deleting", elapsed=0.0)]
 
@@ -71,22 +73,23 @@ def test_a_group_that_azures_index_still_shows_does_not_hold_the_resource_group(
 
 def test_what_is_left_of_the_stack_is_told_and_keeps_the_resource_group(world: World) -> None:
     world.arm.on("GET", EVERYWHERE, listing(group("server"), group("client")))
-    assert world.target().release("pair") == [path("client"), path("server")]
+    released = world.target().release("pair")
+    assert (released.left, released.kept) == ([path("client"), path("server")], "it holds client, server")
     assert world.arm.lines == [f"GET {EVERYWHERE}"]
 
 
 def test_a_foreign_container_group_keeps_the_resource_group(world: World) -> None:
     world.arm.on("GET", EVERYWHERE, listing(group("foreign", stack=None)))
-    assert world.target().release("pair") == []
+    assert world.target().release("pair") == Released(left=[], place="pair", kept="it holds foreign")
     assert world.arm.lines == [f"GET {EVERYWHERE}"]
 
 
 def test_a_foreign_resource_keeps_the_resource_group(world: World) -> None:
     world.arm.on("GET", EVERYWHERE, listing())
     world.arm.on("GET", place(), made())
-    disk = {"id": f"{place()}/providers/Microsoft.Compute/disks/d", "type": "Microsoft.Compute/disks"}
+    disk = {"id": f"{place()}/providers/Microsoft.Compute/disks/d", "name": "d", "type": "Microsoft.Compute/disks"}
     world.arm.on("GET", f"{place()}/resources", Reply(body={"value": [disk]}))
-    assert world.target().release("pair") == []
+    assert world.target().release("pair") == Released(left=[], place="pair", kept="it holds d")
     assert f"DELETE {place()}" not in world.arm.lines
 
 
@@ -94,7 +97,8 @@ def test_a_foreign_resource_keeps_the_resource_group(world: World) -> None:
 def test_a_resource_group_of_somebody_else_stays(world: World, stack: str | None) -> None:
     world.arm.on("GET", EVERYWHERE, listing())
     world.arm.on("GET", place(), made(stack=stack))
-    assert world.target().release("pair") == []
+    kept = "azdeploy did not make it for this stack"
+    assert world.target().release("pair") == Released(left=[], place="pair", kept=kept)
     assert world.arm.lines[-1] == f"GET {place()}"
 
 
@@ -102,14 +106,14 @@ def test_a_deletion_that_is_going_on_is_only_waited_for(world: World) -> None:
     world.arm.on("GET", EVERYWHERE, listing())
     world.arm.on("GET", place(), made(state="Deleting"), made(state="Deleting"), MISSING)
     world.arm.on("GET", f"{place()}/resources", Reply(body={"value": []}))
-    assert world.target().release("pair") == []
+    assert world.target().release("pair") == Released(left=[], place="pair")
     assert world.clock.slept == [0.2]
 
 
 def test_releasing_a_resource_group_that_is_gone_does_nothing(world: World) -> None:
     world.arm.on("GET", EVERYWHERE, listing())
     world.arm.on("GET", place(), MISSING)
-    assert world.target().release("pair") == []
+    assert world.target().release("pair") == Released(left=[])
 
 
 def test_a_deletion_of_a_resource_group_that_does_not_end_is_not_waited_for_forever(world: World) -> None:
@@ -120,3 +124,21 @@ def test_a_deletion_of_a_resource_group_that_does_not_end_is_not_waited_for_fore
     with pytest.raises(TimedOut, match="Resource group pair is still being deleted"):
         world.target().release("pair")
     assert 900 < world.clock.now < 920
+
+
+def test_the_request_for_a_missing_resource_group_is_told_and_not_sent(world: World) -> None:
+    world.arm.on("GET", place(), MISSING)
+    creation = Change(action=Action.CREATE, name="server")
+    request = world.target().preparation(Plan(stack="pair", location="westus", changes=(creation,)))
+    assert request is not None
+    assert (request.method, request.path) == ("PUT", place())
+    assert request.body == {"location": "westus", "tags": {"azdeploy-stack": "pair"}}
+    assert world.arm.lines == [f"GET {place()}"]
+
+
+def test_a_resource_group_that_is_there_or_not_needed_takes_no_request(world: World) -> None:
+    world.arm.on("GET", place(), made())
+    creation = Change(action=Action.CREATE, name="server")
+    assert world.target().preparation(Plan(stack="pair", location="westus", changes=(creation,))) is None
+    assert world.target().preparation(Plan(stack="pair", location="westus", changes=())) is None
+    assert world.arm.lines == [f"GET {place()}"]

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
+import azdeploy
+from azdeploy.templates import sample
+
+GUEST = str(sample("socket-server"))
 CRASHING = 'FROM scratch\nCMD ["sh", "-c", "echo one; echo two >&2; exit 3"]\n'
+
+
+def client(resource_group: str):
+    """Return Azure's own client for container groups, at the endpoint on this machine."""
+    return azdeploy.connect_local(resource_group=resource_group)._groups._transport.containers
 
 
 @pytest.fixture
@@ -50,6 +59,7 @@ def test_a_dry_run_shows_the_requests_and_sends_none(pair, run) -> None:
     told = pair("--dry-run", "--exit-code", "-o", "json")
 
     assert told.code == 3
+    assert [request["path"].rpartition("/")[2] for request in told.json["preparation"]] == ["socket-pair"]
     requests = [request for change in told.json["changes"] for request in change["requests"]]
     assert [request["method"] for request in requests] == ["PUT", "PUT"]
     assert requests[0]["path"].endswith("/containerGroups/socket-server")
@@ -98,7 +108,6 @@ def test_a_port_in_use_is_named(pair) -> None:
     [
         (("--dns-label", "no_underscores"), "no_underscores"),
         (("--port", "3390"), "3390"),
-        (("--port", "70000"), "70000"),
     ],
 )
 def test_what_azure_would_refuse_is_refused_before_sending(pair, options: tuple[str, ...], word: str) -> None:
@@ -114,6 +123,43 @@ def test_a_wrong_subscription_is_one_sentence(pair) -> None:
     assert told.code == 1
     assert "11111111-2222-3333-4444-555555555555" in told.stderr
     assert len(told.stderr.splitlines()) <= 2
+
+
+def test_a_stopped_server_is_started_again(pair) -> None:
+    pair("--no-verify")
+    client("socket-pair").container_groups.stop("socket-pair", "socket-server")
+    told = pair("-o", "json")
+
+    assert told.json["changes"]["socket-server"] == "update"
+    assert "because it is stopped, and deploying starts it" in told.stderr
+    assert told.json["connections"]["answered"] == 200
+
+
+def test_a_moved_server_costs_one_update_of_the_client(pair) -> None:
+    before = pair("-o", "json").json["outputs"]["socket-server"]["ip"]
+    client("socket-pair").container_groups.begin_restart("socket-pair", "socket-server", polling_interval=0.1).result()
+    told = pair("-o", "json")
+
+    after = told.json["outputs"]["socket-server"]["ip"]
+    assert after != before
+    assert told.json["changes"] == {"socket-server": "noop", "socket-client": "update"}
+    assert f"because socket-server.ip is now {after}, was {before}" in told.stderr
+
+
+def test_down_leaves_a_resource_group_that_holds_something_foreign(pair, run) -> None:
+    pair("--no-verify")
+    guest = azdeploy.Stack(
+        name="guest",
+        resources=[azdeploy.ContainerGroup(name="guest", containers=[azdeploy.Container(name="guest", image=GUEST)])],
+    )
+    target = azdeploy.connect_local(resource_group="socket-pair")
+    azdeploy.deploy(guest, target)
+    told = run("down", "socket-pair", "--local")
+
+    assert "Resource group socket-pair stays: it holds guest." in told.stdout
+    assert [group["name"] for group in run("aci", "list", "--local", "-o", "json").json] == ["guest"]
+    azdeploy.destroy("guest", target)
+    assert "Resource group socket-pair is deleted." in run("down", "socket-pair", "--local").stdout
 
 
 def test_no_wait_returns_at_once_and_verifies_nothing(pair) -> None:
@@ -146,8 +192,33 @@ def test_a_folder_is_no_image_on_azure(run, crashing: Path) -> None:
 
 
 def test_a_runtime_without_this_machine_is_a_usage_error(run) -> None:
-    assert run("aci", "socket-pair", "--runtime", "docker").code == 2
-    assert json.dumps(run("aci", "socket-pair", "--no-such-option").code) == "2"
+    told = run("aci", "socket-pair", "--runtime", "docker")
+
+    assert told.code == 2
+    assert "--local" in told.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--no-such-option",), ("--port", "70000"), ("--port", "many"), ("--exit-code",), ("--connections", "0")],
+)
+def test_options_that_make_no_sense_are_usage_errors(run, options: tuple[str, ...]) -> None:
+    assert run("aci", "socket-pair", "--local", *options).code == 2
+
+
+def test_a_resource_group_that_azure_refuses_is_refused_before_sending(run, machine: Path) -> None:
+    told = run("aci", "socket-pair", "--local", "-g", "bad/rg")
+
+    assert told.code == 4
+    assert "bad/rg" in told.stderr
+
+
+def test_local_credentials_are_not_taken_to_azure(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://127.0.0.1:4433")
+    told = run("aci", "list", "--subscription", "11111111-2222-3333-4444-555555555555")
+
+    assert told.code == 2
+    assert "Add --local" in told.stderr
 
 
 ARTICLE = (
@@ -176,7 +247,7 @@ def test_with_the_articles_images_the_requests_are_the_articles(pair, articles: 
         for variable in expected["properties"]["containers"][0]["properties"].get("environmentVariables", []):
             variable["value"] = {
                 "SOCKET_SERVER_HOST": "${socket-server.ip}",
-                "SOCKET_SERVER_PORT": "${socket-server.port}",
+                "SOCKET_SERVER_PORT": "1337",
             }[variable["name"]]
         assert set(body.pop("tags")) <= {"azdeploy-stack", "azdeploy-depends-on"}
         assert comparable(body) == comparable(expected)

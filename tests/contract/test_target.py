@@ -117,7 +117,7 @@ def test_there_is_nothing_at_first(site: Site) -> None:
 
 
 def test_releasing_what_was_never_prepared_is_no_error(site: Site) -> None:
-    assert list(site.target.release(STACK)) == []
+    assert list(site.target.release(STACK).left) == []
 
 
 def test_preparing_twice_is_no_error(site: Site) -> None:
@@ -216,7 +216,7 @@ def test_operations_are_polled_together(site: Site) -> None:
 
 def test_releasing_tells_what_is_still_there(site: Site) -> None:
     site.put(site.group("server"))
-    assert list(site.target.release(STACK)) == [site.target.existing(STACK)["server"].id]
+    assert list(site.target.release(STACK).left) == [site.target.existing(STACK)["server"].id]
 
 
 def test_a_stack_goes_up_stays_and_comes_down(site: Site) -> None:

@@ -29,7 +29,6 @@ from azdeploy.planning import compare
 from azdeploy.planning.compare import Known
 from azdeploy.planning.plan import Action, Change, Existing, PropertyChange, State
 
-MOVED = "it is deleted and made anew, so its address will change"
 ENDED = "it has run to its end, and Azure does not update such a group"
 
 
@@ -101,7 +100,7 @@ def test_what_azure_cannot_change_in_place_is_replaced(
 ) -> None:
     change = compared(after, deployed(before))
     assert change.action is Action.REPLACE
-    assert change.reasons == (f"{path} cannot be changed in place", MOVED)
+    assert change.reasons == (f"{path} cannot be changed in place",)
 
 
 def test_another_container_beside_the_first_is_an_update() -> None:
@@ -115,9 +114,11 @@ def test_another_container_beside_the_first_is_an_update() -> None:
     ("state", "image", "action", "reasons"),
     [
         (State.TERMINATED, "image:1", Action.NOOP, ("it has run to its end, and nothing about it changed",)),
-        (State.TERMINATED, "image:2", Action.REPLACE, (ENDED, MOVED)),
-        (State.FAILED, "image:1", Action.REPLACE, ("its last deployment failed", MOVED)),
-        (State.FAILED, "image:2", Action.REPLACE, ("its last deployment failed", MOVED)),
+        (State.TERMINATED, "image:2", Action.REPLACE, (ENDED,)),
+        (State.FAILED, "image:1", Action.REPLACE, ("its last deployment failed",)),
+        (State.STOPPED, "image:1", Action.UPDATE, ("it is stopped, and deploying starts it",)),
+        (State.STOPPED, "image:2", Action.UPDATE, ("it is stopped, and deploying starts it",)),
+        (State.FAILED, "image:2", Action.REPLACE, ("its last deployment failed",)),
     ],
 )
 def test_what_ended_or_failed_is_never_updated(state: State, image: str, action: Action, reasons: tuple) -> None:
@@ -257,4 +258,9 @@ class TestOutputsKept:
             Action.DELETE,
             Action.UPDATE,
         ]
-        assert [compare.outputs_kept(change) for change in changes] == [{}, {}, {}, {}]
+        declared = {"port": "80"}
+        assert [compare.outputs_kept(change) for change in changes] == [declared, declared, {}, {}]
+
+    def test_a_stopped_group_keeps_only_what_its_definition_declares(self) -> None:
+        before = deployed(group("web"), state=State.STOPPED)
+        assert compare.outputs_kept(compared(group("web"), before)) == {"port": "80"}
