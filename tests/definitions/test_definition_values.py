@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import GROUPS, TEXTS, stacks
 
-from azdeploy.definitions.container_group import Container, ContainerGroup, OsType, Port
+from azdeploy.definitions.container_group import Container, ContainerGroup, OsType, Port, VolumeMount
 from azdeploy.definitions.output import Output, escape, references, resolve
 from azdeploy.definitions.record import located, texts, with_texts
 from azdeploy.definitions.secret import Secret
@@ -120,3 +120,8 @@ def test_texts_are_replaced_everywhere_but_in_names_of_mappings() -> None:
     assert changed.os_type is OsType.WINDOWS
     assert changed.tags == {"team": "ONE"}
     assert changed.containers[0].resources == FULL_GROUP.containers[0].resources
+
+
+def test_a_record_reads_as_what_is_set_in_it() -> None:
+    assert str(Port(port=80)) == "80/TCP"
+    assert str(VolumeMount(name="data", mount_path="/data")) == "name=data, mount_path=/data"
