@@ -15,22 +15,11 @@ from pathlib import Path
 
 from azdeploy.errors import LocalError
 from azdeploy.local import signin
-from azdeploy.local.home import Home, home, make_folder, not_installed
+from azdeploy.local.home import Home, home, make_folder, require_extra, using
 from azdeploy.local.options import Latency, Options, RuntimeChoice
 
 __all__ = ["Connection", "Latency", "Options", "RuntimeChoice", "environment", "find", "reset", "start", "stop"]
 
-_NEEDED = (
-    "cryptography",
-    "docker",
-    "dockerfile_parse",
-    "filelock",
-    "jwt",
-    "platformdirs",
-    "starlette",
-    "trustme",
-    "uvicorn",
-)
 _START_SECONDS, _STOP_SECONDS = 60.0, 60.0
 _TICK = 0.02
 _ANSWER_SECONDS = 5.0
@@ -80,7 +69,7 @@ def start(options: Options | None = None) -> Connection:
 
 
 def _start(options: Options) -> Connection:
-    _require_extra()
+    require_extra()
     where = home()
     with _one_at_a_time(where):
         return find() or _launch(where, options)
@@ -100,8 +89,10 @@ def find() -> Connection | None:
 def stop() -> bool:
     """End the endpoint and its containers, and return when that is done; False where none was running."""
     where = home()
-    if not where.path.is_dir():
-        return False
+    with using(where.path):
+        if not where.path.is_dir():
+            return False
+    require_extra()
     with _one_at_a_time(where):
         running = find()
         if running is None:
@@ -142,17 +133,11 @@ def _remove(where: Home) -> None:
     import shutil
 
     shutil.rmtree(where.runtime, ignore_errors=True)
-    for file in where.files():
-        file.unlink(missing_ok=True)
-    if not any(where.path.iterdir()):
-        where.path.rmdir()
-
-
-def _require_extra() -> None:
-    from importlib.util import find_spec
-
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise not_installed(*missing)
+    with using(where.path):
+        for file in where.files():
+            file.unlink(missing_ok=True)
+        if not any(where.path.iterdir()):
+            where.path.rmdir()
 
 
 @contextmanager
@@ -160,16 +145,23 @@ def _one_at_a_time(where: Home) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     make_folder(where.path)
+    lock = FileLock(where.start_lock, timeout=_START_SECONDS + _STOP_SECONDS, mode=0o600)
+    with using(where.path):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            message = "Another command has been starting or stopping Azure on this machine for too long."
+            raise LocalError(message) from error
     try:
-        with FileLock(where.start_lock, timeout=_START_SECONDS + _STOP_SECONDS, mode=0o600):
-            yield
-    except Timeout as error:
-        raise LocalError("Another command has been starting or stopping Azure on this machine for too long.") from error
+        yield
+    finally:
+        lock.release()
 
 
 def _launch(where: Home, options: Options) -> Connection:
-    where.state.unlink(missing_ok=True)
-    descriptor = os.open(where.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with using(where.path):
+        where.state.unlink(missing_ok=True)
+        descriptor = os.open(where.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as log:
         begins = log.tell()
         child = subprocess.Popen(  # noqa: S603 - our own module

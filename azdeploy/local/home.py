@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from azdeploy.errors import LocalError
@@ -11,6 +14,20 @@ from azdeploy.errors import LocalError
 HOME_VARIABLE = "AZDEPLOY_LOCAL_HOME"
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
+
+# What the extra ``local`` brings, by the names that are imported.
+_EXTRA = (
+    "cryptography",
+    "docker",
+    "dockerfile_parse",
+    "filelock",
+    "jwt",
+    "platformdirs",
+    "starlette",
+    "trustme",
+    "uvicorn",
+    "websockets",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,37 +107,55 @@ class Home:
         return (*ours, self.resources, self.ca, self.certificate, self.log, self.start_lock, self.run_lock)
 
 
-def not_installed(*packages: str) -> LocalError:
-    """Return the error for packages of the extra ``local`` that are missing."""
-    return LocalError(
-        f"Azure on this machine needs packages that are not installed ({', '.join(packages)}).",
-        hint="Install them with: pip install 'azdeploy[local]'",
-    )
+def require_extra() -> None:
+    """Raise LocalError where packages of the extra ``local`` are missing."""
+    if missing := [name for name in _EXTRA if find_spec(name) is None]:
+        raise LocalError(
+            f"Azure on this machine needs packages that are not installed ({', '.join(missing)}).",
+            hint="Install them with: pip install 'azdeploy[local]'",
+        )
 
 
 def home() -> Home:
-    """Return the state folder of this user: AZDEPLOY_LOCAL_HOME, or where the platform keeps such things."""
+    """Return the state folder of this user: AZDEPLOY_LOCAL_HOME, or where the platform keeps such things.
+
+    LocalError where the extra ``local`` is needed to know that and is not installed.
+    """
     if named := os.environ.get(HOME_VARIABLE):
         return Home(Path(named).absolute())
-    try:
-        from platformdirs import user_state_path
-    except ImportError as error:
-        raise not_installed("platformdirs") from error
+    require_extra()
+    from platformdirs import user_state_path
+
     return Home(user_state_path("azdeploy") / "local")
 
 
+@contextmanager
+def using(folder: Path) -> Iterator[None]:
+    """Turn what the operating system refuses about the state folder into a LocalError that names it."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise LocalError(
+            f"Azure on this machine cannot keep its state in {folder}: {why}.",
+            hint=f"Set {HOME_VARIABLE} to a folder that you may write to.",
+        ) from error
+
+
 def make_folder(path: Path) -> None:
-    """Make a folder that only the user may enter."""
-    path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-    path.chmod(_FOLDER_MODE)
+    """Make a folder that only the user may enter; LocalError where that cannot be."""
+    with using(path):
+        path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        path.chmod(_FOLDER_MODE)
 
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that only the user may read, in one step: no reader ever sees half of it."""
     make_folder(path.parent)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    with using(path.parent):
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        draft.replace(path)

@@ -22,7 +22,7 @@ from azdeploy.errors import LocalError
 from azdeploy.local import certificate
 from azdeploy.local.assembly import Parts, assemble
 from azdeploy.local.clock import Clock, SystemClock
-from azdeploy.local.home import Home, make_folder, write_private
+from azdeploy.local.home import Home, make_folder, using, write_private
 from azdeploy.local.options import Options, RuntimeChoice
 from azdeploy.local.recording import RECORD_VARIABLE
 from azdeploy.local.runtime import Runtime
@@ -176,11 +176,12 @@ def _bound(port: int) -> socket.socket:
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
     lock = FileLock(home.run_lock, timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        message = "Azure on this machine runs already with this state folder."
-        raise LocalError(message, hint="`azdeploy local status` tells where.") from error
+    with using(home.path):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            message = "Azure on this machine runs already with this state folder."
+            raise LocalError(message, hint="`azdeploy local status` tells where.") from error
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 
 from azdeploy.errors import LocalError
-from azdeploy.local.home import write_private
+from azdeploy.local.home import using, write_private
 from azdeploy.local.wire import Json
 
 
@@ -26,8 +26,8 @@ class Store:
     def __init__(self, path: Path, key_file: Path) -> None:
         self._cipher = Fernet(_key(key_file))
         self._lock = threading.Lock()
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.close(descriptor)
+        with using(path.parent):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._rows = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._rows.execute(
             "CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, content BLOB, PRIMARY KEY (kind, key))"
