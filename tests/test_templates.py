@@ -14,5 +14,5 @@ def test_what_is_there_is_found() -> None:
 
 
 def test_what_is_not_there_is_refused_with_what_there_is() -> None:
-    with pytest.raises(UsageError, match="no 'nothing' among the samples.*provisioning, socket-client, socket-server"):
+    with pytest.raises(UsageError, match=r"no 'nothing' among the samples.*provisioning, socket-client, socket-server"):
         sample("nothing")
