@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -64,6 +64,12 @@ def plan_result(plan: Plan, target: ArmTarget, output: Format) -> str:
         return "\n".join([*first, f"Dry run: {count} to change, nothing was sent."])
     requests = {change.name: target.requests(change, plan) for change in plan.changes}
     return documents.document(render.plan_document(plan, [preparation] if preparation else [], requests), output)
+
+
+def end_dry_run(plan: Plan, target: ArmTarget, output: Format, *, exit_code: bool) -> NoReturn:
+    """Print the plan and end the command, with 3 when that is wanted and there is something to change."""
+    typer.echo(plan_result(plan, target, output))
+    raise typer.Exit(3 if exit_code and not plan.is_empty else 0)
 
 
 def unchanged(done: Plan | Deployment, name: str) -> bool:

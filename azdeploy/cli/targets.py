@@ -46,6 +46,11 @@ Output = Annotated[Format, typer.Option("--output", "-o", help="How the result i
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Do not ask before deleting or replacing; without a terminal nobody asks.")
 ]
+Location = Annotated[str, typer.Option("--location", "-l", help="The Azure region.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
+ExitCode = Annotated[bool, typer.Option("--exit-code", help="With --dry-run: exit 3 if it found changes.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Return once everything is started.")]
+Timeout = Annotated[float, typer.Option(min=1, help="How many seconds to wait at most.")]
 StackName = Annotated[str, typer.Argument(help="The stack's name.", metavar="NAME")]
 
 
@@ -66,6 +71,14 @@ def open_target(
     return targets.connect_local(
         resource_group=resource_group, subscription=subscription, runtime=runtime.value if runtime else None
     )
+
+
+def refuse_exit_code_without_dry_run(exit_code: bool, dry_run: bool) -> None:
+    """Refuse an option that would be ignored, and the deployment with it."""
+    from azdeploy.errors import UsageError
+
+    if exit_code and not dry_run:
+        raise UsageError("--exit-code tells what a dry run found.", hint="Add --dry-run, or leave it out.")
 
 
 def confirm(question: str, yes: bool) -> None:

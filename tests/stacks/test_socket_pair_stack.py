@@ -75,6 +75,13 @@ def test_errors_of_the_client_are_told() -> None:
         verify(lambda: refused, VirtualClock(), connections=2, timeout=5)
 
 
+def test_three_rounds_of_errors_are_enough() -> None:
+    refused = "Connection 0 has error: connect ECONNREFUSED 10.0.0.4:1337\n"
+    logs = iter([refused, refused * 2, refused * 3])
+    with pytest.raises(VerificationFailed, match="0 of 1 connections answered"):
+        verify(lambda: next(logs), VirtualClock(), connections=1, timeout=600)
+
+
 def test_silence_is_a_time_out() -> None:
     with pytest.raises(TimedOut, match="0 of 2 connections answered after 5 seconds"):
         verify(lambda: "", VirtualClock(), connections=2, timeout=5)
