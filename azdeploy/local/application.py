@@ -80,7 +80,7 @@ class Application:
 
     async def _handle(self, http: HttpRequest) -> Response:
         content = await _read(http)
-        exchange = partial(self._exchange, http.method, http.url.path, http.url.query, dict(http.headers), content)
+        exchange = partial(self._exchange, http.method, _path(http), http.url.query, dict(http.headers), content)
         return await to_thread.run_sync(exchange, limiter=self._threads)
 
     def _exchange(
@@ -109,7 +109,7 @@ class Application:
         self._authority.check(asked.base, asked.headers.get("authorization"))
         request = Request(
             method=asked.method,
-            path=urllib.parse.unquote(asked.path),
+            path=asked.path,
             base=asked.base,
             query=_query(asked.query),
             body=_json(asked.content),
@@ -173,6 +173,12 @@ async def _broken(_http: HttpRequest, _error: Exception) -> Response:
     """Answer what should not have happened; the server writes its traceback into the endpoint's log."""
     refusal = Refusal(500, "InternalServerError", "The endpoint ran into an error of its own; its log says which.")
     return _response(refusal.reply(), _ALWAYS)
+
+
+def _path(http: HttpRequest) -> str:
+    """Return the path as it was sent: %2F is part of a name, and the router has to see it as such."""
+    raw: bytes = http.scope["raw_path"]
+    return raw.decode("ascii", errors="replace")
 
 
 async def _read(http: HttpRequest) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import unquote
 
 from azdeploy.errors import LocalError
 from azdeploy.local.wire import FROM_GATEWAY, Refusal, Reply, Request
@@ -26,7 +27,7 @@ class Route:
 
 
 class Router:
-    """Finds the handler of a request. Paths are compared without regard to case, as ARM does."""
+    """Finds the handler of a request. Paths come as they were sent, and are compared without regard to case."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes = [(_pattern(route.template), route) for route in routes]
@@ -47,15 +48,17 @@ class Router:
             raise self._unknown(request)
         for found, route in matching:
             if route.method == request.method:
-                return _call(route, replace(request, params=found.groupdict()))
+                params = {name: unquote(value) for name, value in found.groupdict().items()}
+                return _call(route, replace(request, params=params))
         message = f"The requested resource does not support http method '{request.method}'."
         allowed = ", ".join(sorted({route.method for _, route in matching}))
         raise Refusal(405, "MethodNotAllowed", message, headers={"Allow": allowed})
 
     def _unknown(self, request: Request) -> Refusal:
-        found = _PROVIDER.fullmatch(request.path) or _PROVIDER.match(request.path)
+        path = unquote(request.path)
+        found = _PROVIDER.fullmatch(path) or _PROVIDER.match(path)
         if found is None:
-            return Refusal(404, "NotFound", f"No resource or operation is at '{request.path}'.", headers=FROM_GATEWAY)
+            return Refusal(404, "NotFound", f"No resource or operation is at '{path}'.", headers=FROM_GATEWAY)
         if found["namespace"].lower() not in self._namespaces:
             message = f"The resource namespace '{found['namespace']}' is invalid."
             return Refusal(404, "InvalidResourceNamespace", message, headers=FROM_GATEWAY)

@@ -14,7 +14,7 @@ FROM_GATEWAY = {"x-ms-failure-cause": "gateway"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request: ``params`` are the parts of the path as the caller wrote them, ``base`` the endpoint's own URL."""
+    """One request: ``path`` as it was sent, ``params`` its parts without percent-encoding, ``base`` our own URL."""
 
     method: str
     path: str
@@ -86,14 +86,6 @@ def group_missing(resource_group: str) -> Refusal:
     """Return ARM's error for a resource group that does not exist."""
     message = f"Resource group '{resource_group}' could not be found."
     return Refusal(404, "ResourceGroupNotFound", message, headers=FROM_GATEWAY)
-
-
-def location_of(body: Json, *, default: str | None = None) -> str:
-    """Return a body's location in its short form (``West US`` is ``westus``); Refusal where it is missing."""
-    given = body.get("location", default)
-    if not isinstance(given, str) or not given.strip():
-        raise Refusal(400, "LocationRequired", "The location property is required for this definition.")
-    return given.replace(" ", "").lower()
 
 
 def tags_of(body: Json) -> dict[str, str] | None:

@@ -120,7 +120,6 @@ def test_what_is_no_arm_request_is_told_so(machine: Served) -> None:
     assert arm.ask("PUT", "resourceGroups/rg", raw=b"").code == "InvalidRequestContent"
     assert arm.ask("PUT", "resourceGroups/rg", raw=b" " * (4 * 1024 * 1024 + 1)).status == 413
     assert arm.ask("PUT", "resourceGroups/rg", {}).code == "LocationRequired"
-    assert arm.ask("PUT", "resourceGroups/rg.", {"location": "westus"}).code == "InvalidResourceGroup"
     assert arm.ask("GET", "resourceGroups?$filter=name+gt+1").code == "InvalidFilterInQueryString"
     assert arm.ask("GET", "nothing").code == "NotFound"
     assert arm.ask("GET", "resourceGroups/rg/providers/Microsoft.Nothing/things").code == "InvalidResourceNamespace"
@@ -169,6 +168,51 @@ def test_a_resource_groups_location_is_fixed(machine: Served) -> None:
     machine.arm.ask("PUT", "resourceGroups/rg", {"location": "West US"})
     refused = machine.arm.ask("PUT", "resourceGroups/rg", {"location": "eastus"})
     assert (refused.status, refused.code) == (409, "InvalidResourceGroupLocation")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("bad%2Frg", "name 'bad/rg' has these invalid characters: '/'."),
+        ("a%20b*%20", "name 'a b* ' has these invalid characters: ' *'."),
+        ("rg.", "name 'rg.' has these invalid characters: '.'."),
+        ("x" * 91, "has a length of '91' which exceeds the maximum length of '90'."),
+    ],
+)
+def test_a_resource_groups_name_is_refused_as_arm_does(machine: Served, name: str, told: str) -> None:
+    refused = machine.arm.ask("PUT", f"resourceGroups/{name}", {"location": "westus"})
+    assert (refused.status, refused.code) == (400, "InvalidResourceGroup")
+    assert told in refused.message
+    assert machine.arm.ask("GET", "resourceGroups").body == {"value": []}
+
+
+def test_a_resource_groups_name_may_be_as_long_and_as_odd_as_on_azure(machine: Served) -> None:
+    for name in ("x" * 90, "a.b-(c)_d"):
+        assert machine.arm.ask("PUT", f"resourceGroups/{name}", {"location": "westus"}).status == 201
+    umlaut = machine.arm.ask("PUT", "resourceGroups/gr%C3%BC%C3%9Fe", {"location": "West US"})
+    assert (umlaut.status, umlaut.body["name"], umlaut.body["location"]) == (201, "grüße", "westus")
+
+
+def test_a_location_that_is_no_region_is_refused_as_arm_does(machine: Served) -> None:
+    refused = machine.arm.ask("PUT", "resourceGroups/rg", {"location": "atlantis"})
+    assert (refused.status, refused.code) == (400, "LocationNotAvailableForResourceGroup")
+    told = "The provided location 'atlantis' is not available for resource group. List of available regions is '"
+    assert refused.message.startswith(told)
+    assert ",westus," in refused.message
+    machine.arm.make("cg", group_body())
+    network = "resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v"
+    for path, body in ((f"resourceGroups/rg/{GROUPS}/other", group_body()), (network, {})):
+        refused = machine.arm.ask("PUT", path, body | {"location": "Atlantis"})
+        assert (refused.status, refused.code) == (400, "LocationNotAvailableForResourceType")
+        assert "'atlantis' is not available for resource type 'Microsoft." in refused.message
+
+
+def test_what_is_in_a_resource_group_that_is_missing_is_not_found(machine: Served) -> None:
+    for path in (GROUPS, "providers/Microsoft.Network/virtualNetworks", "resources"):
+        missing = machine.arm.ask("GET", f"resourceGroups/gone/{path}")
+        assert (missing.status, missing.code) == (404, "ResourceGroupNotFound")
+        assert missing.message == "Resource group 'gone' could not be found."
+        assert missing.headers["x-ms-failure-cause"] == "gateway"
 
 
 def test_resources_are_found_by_tag_and_type(machine: Served) -> None:

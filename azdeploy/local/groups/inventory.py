@@ -11,14 +11,15 @@ from azdeploy.definitions.container_group import ContainerGroup
 from azdeploy.local.groups.checks import check, check_update
 from azdeploy.local.groups.group import Group, Keeper, definition_of, find_images
 from azdeploy.local.groups.naming import fqdn
-from azdeploy.local.groups.record import Place, Record, Status, from_document, with_identity
+from azdeploy.local.groups.record import TYPE, Place, Record, Status, from_document, with_identity
 from azdeploy.local.groups.shape import canonical
 from azdeploy.local.machine import Machine
 from azdeploy.local.operations import Operation
 from azdeploy.local.ports import require_free
+from azdeploy.local.regions import location_of
 from azdeploy.local.runtime import ContainerNotStartedError
 from azdeploy.local.store import Store
-from azdeploy.local.wire import Json, Refusal, location_of, tags_of
+from azdeploy.local.wire import Json, Refusal, tags_of
 
 _KIND = "container group"
 
@@ -97,7 +98,7 @@ class Inventory:
 
     def _wanted(self, place: Place, body: Json, default_location: str) -> Record:
         settled = canonical(body)
-        settled["location"] = location_of(settled, default=default_location)
+        settled["location"] = location_of(settled, TYPE, default=default_location)
         tags_of(settled)
         check(place.name, settled)
         settled["properties"].setdefault("restartPolicy", "Always")

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from azdeploy.local.groups.inventory import Inventory
 from azdeploy.local.groups.record import TYPE
-from azdeploy.local.providers.subscriptions import LOCATIONS, SUBSCRIPTION, Subscriptions
+from azdeploy.local.providers.subscriptions import SUBSCRIPTION, Subscriptions
+from azdeploy.local.regions import REGIONS, short
 from azdeploy.local.router import Route
 from azdeploy.local.wire import Json, Refusal, Reply, Request
 
 _PROVIDER = "providers/Microsoft.ContainerInstance"
 _LOCATION = f"{SUBSCRIPTION}/{_PROVIDER}/locations/{{location}}"
 _NETWORK = f"{SUBSCRIPTION}/resourceGroups/{{group}}/providers/Microsoft.Network/virtualNetworks/{{network}}"
-_DISPLAY = {name.replace(" ", "").lower(): name for name in LOCATIONS}
+_DISPLAY = {short(name): name for name in REGIONS}
 # https://learn.microsoft.com/azure/container-instances/container-instances-resource-and-quota-limits
 _GROUPS, _CORES = 100, 100
 _MOST_CPU, _MOST_MEMORY = 31, 240
@@ -96,7 +97,7 @@ class ContainerInstance:
 
     def _location(self, request: Request) -> str:
         self._subscriptions.require(request)
-        asked = request.params["location"].replace(" ", "").lower()
+        asked = short(request.params["location"])
         if asked in _DISPLAY:
             return asked
         message = f"No registered resource provider found for location '{asked}' and type 'locations' in '{TYPE}'."

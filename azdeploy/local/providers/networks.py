@@ -13,9 +13,10 @@ from azdeploy.local.operations import Progress
 from azdeploy.local.providers.registrations import Registrations
 from azdeploy.local.providers.resource_groups import ResourceGroup, ResourceGroups
 from azdeploy.local.providers.subscriptions import SUBSCRIPTION, Subscriptions
+from azdeploy.local.regions import location_of
 from azdeploy.local.router import Route
 from azdeploy.local.store import Store
-from azdeploy.local.wire import Json, Refusal, Reply, Request, location_of, resource_missing, tags_of
+from azdeploy.local.wire import Json, Refusal, Reply, Request, resource_missing, tags_of
 
 NAMESPACE = "Microsoft.Network"
 _TYPE = f"{NAMESPACE}/virtualNetworks"
@@ -221,7 +222,7 @@ def _network(request: Request, home: ResourceGroup, body: Json) -> Json:
     properties["addressSpace"] = given.get("addressSpace") or {"addressPrefixes": []}
     properties |= {"subnets": subnets, "virtualNetworkPeerings": [], "enableDdosProtection": False}
     told: Json = {"name": request.params["network"], "id": where, "etag": _etag(), "type": _TYPE}
-    told["location"] = location_of(body, default=home.location)
+    told["location"] = location_of(body, _TYPE, default=home.location)
     tags = tags_of(body)
     return told | ({} if tags is None else {"tags": tags}) | {"properties": properties}
 

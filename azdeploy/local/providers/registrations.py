@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from azdeploy.local.providers.subscriptions import LOCATIONS, SUBSCRIPTION, Subscriptions
+from azdeploy.local.providers.subscriptions import SUBSCRIPTION, Subscriptions
+from azdeploy.local.regions import REGIONS
 from azdeploy.local.router import Route
 from azdeploy.local.store import Store
 from azdeploy.local.wire import FROM_GATEWAY, Json, Refusal, Reply, Request
@@ -95,7 +96,7 @@ class Registrations:
     def _body(self, namespace: str) -> Json:
         subscription = self._subscriptions.identity.subscription
         types = [
-            {"resourceType": name, "locations": list(LOCATIONS), "apiVersions": versions, "capabilities": "None"}
+            {"resourceType": name, "locations": list(REGIONS), "apiVersions": versions, "capabilities": "None"}
             for name, versions in _TYPES[namespace].items()
         ]
         return {

@@ -14,9 +14,10 @@ from azdeploy.local.latency import Step
 from azdeploy.local.machine import Machine
 from azdeploy.local.operations import Operation, Progress
 from azdeploy.local.providers.subscriptions import SUBSCRIPTION, Subscriptions
+from azdeploy.local.regions import location_of
 from azdeploy.local.router import Route, filter_of
 from azdeploy.local.store import Store
-from azdeploy.local.wire import Json, Refusal, Reply, Request, group_missing, location_of, tags_of
+from azdeploy.local.wire import Json, Refusal, Reply, Request, group_missing, tags_of
 
 _KIND = "resource group"
 _TYPE = "Microsoft.Resources/resourceGroups"
@@ -24,9 +25,7 @@ _ONE = f"{SUBSCRIPTION}/resourceGroups/{{group}}"
 _RESULT = f"{SUBSCRIPTION}/operationresults/{{job}}"
 _POLL_AGAIN = "1"
 _LONGEST = 90
-_NAME = re.compile(
-    r"[-\w.()]*[-\w()]"
-)  # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+_FORBIDDEN = re.compile(r"[^-\w.()]")
 _SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 
 
@@ -221,13 +220,26 @@ class ResourceGroups:
         return {**told, "properties": {"provisioningState": "Deleting" if group.deleting else "Succeeded"}}
 
 
-def _wanted(name: str, body: Json) -> ResourceGroup:
-    if len(name) > _LONGEST or not _NAME.fullmatch(name):
+def _check_name(name: str) -> None:
+    """Let a name pass that ARM takes; else Refusal 400.
+
+    https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+    """
+    if len(name) > _LONGEST:
+        told = f"has a length of '{len(name)}' which exceeds the maximum length of '{_LONGEST}'."
+        raise Refusal(400, "InvalidResourceGroup", f"The provided resource group name '{name}' {told}")
+    faults = "".join(dict.fromkeys(_FORBIDDEN.findall(name))) or ("." if name.endswith(".") else "")
+    if faults:
         message = (
-            f"The provided resource group name '{name}' has these invalid characters or is too long. The name can only "
-            "be a letter, digit, '-', '.', '(', ')' or '_', does not end with '.', and has at most 90 characters."
+            f"The provided resource group name '{name}' has these invalid characters: '{faults}'. The name can only be "
+            "a letter, digit, '-', '.', '(', ')' or '_', and cannot end with '.'. For more details, visit "
+            "https://aka.ms/ResourceGroupNamingRestrictions ."
         )
         raise Refusal(400, "InvalidResourceGroup", message)
+
+
+def _wanted(name: str, body: Json) -> ResourceGroup:
+    _check_name(name)
     manager = body.get("managedBy")
     return ResourceGroup(name=name, location=location_of(body), tags=tags_of(body), managed_by=manager)
 

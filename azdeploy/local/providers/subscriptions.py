@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from azdeploy.local.identity import Identity
+from azdeploy.local.regions import REGIONS, short
 from azdeploy.local.router import Route
 from azdeploy.local.wire import FROM_GATEWAY, Json, Refusal, Reply, Request
 
 SUBSCRIPTION = "/subscriptions/{subscription}"
-
-# Names as ARM tells them; the short form is the same in lower case without spaces.
-LOCATIONS = (
-    "Australia Central", "Australia East", "Australia Southeast", "Austria East", "Belgium Central", "Brazil South",
-    "Canada Central", "Canada East", "Central India", "Central US", "Chile Central", "East Asia", "East US",
-    "East US 2", "France Central", "Germany West Central", "Indonesia Central", "Israel Central", "Italy North",
-    "Japan East", "Japan West", "Korea Central", "Korea South", "Malaysia West", "Mexico Central", "New Zealand North",
-    "North Central US", "North Europe", "Norway East", "Poland Central", "Qatar Central", "South Africa North",
-    "South Central US", "South India", "Southeast Asia", "Spain Central", "Sweden Central", "Switzerland North",
-    "UAE North", "UK South", "UK West", "West Central US", "West Europe", "West India", "West US", "West US 2",
-    "West US 3",
-)  # fmt: skip
 
 
 class Subscriptions:
@@ -77,11 +66,11 @@ class Subscriptions:
     def _locations(self, request: Request) -> Reply:
         self.require(request)
         scope = f"/subscriptions/{self.identity.subscription}/locations"
-        return Reply(body={"value": [_location(scope, display) for display in LOCATIONS]})
+        return Reply(body={"value": [_location(scope, display) for display in REGIONS]})
 
 
 def _location(scope: str, display: str) -> Json:
-    name = display.replace(" ", "").lower()
+    name = short(display)
     return {
         "id": f"{scope}/{name}",
         "name": name,
