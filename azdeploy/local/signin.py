@@ -30,11 +30,14 @@ def exports(url: str, *, client_id: str, secret_file: Path, subscription: str, c
 
 
 def az_commands(url: str, *, client_id: str, secret_file: Path) -> Sequence[str]:
-    """Return the commands that sign az in to this machine, for a shell that has the exports."""
+    """Return the commands that sign az in to this machine, for a shell that has the exports.
+
+    They may be given again: a cloud that az knows already is told where the endpoint is now.
+    """
     secret = shlex.quote(str(secret_file))
-    endpoints = f"--endpoint-resource-manager {url} --endpoint-active-directory {url}/{TENANT}"
+    cloud = f"--name {CLOUD} --endpoint-resource-manager {url} --endpoint-active-directory {url}/{TENANT}"
     return (
-        f"az cloud register --name {CLOUD} {endpoints}",
+        f"az cloud register {cloud} 2>/dev/null || az cloud update {cloud}",
         f"az cloud set --name {CLOUD}",
         f'az login --service-principal --tenant {TENANT} --username {client_id} --password "$(cat {secret})"',
     )
@@ -47,6 +50,9 @@ def lines(url: str, *, client_id: str, secret_file: Path, subscription: str, ca_
         '# For the Azure SDKs and for az:  eval "$(azdeploy local env)"',
         f"# In Python: base_url='{url}', credential_scopes=['{url}/.default'].",
         *(f"export {name}={value}" for name, value in variables.items()),
-        "# For az, once (az cloud set --name AzureCloud goes back):",
+        "# REQUESTS_CA_BUNDLE takes the place of every other certificate authority in this shell; to undo all of it:",
+        f"# unset {' '.join(variables)}",
+        "# For az, after the exports; again when the endpoint was reset or has another port.",
+        "# (az cloud set --name AzureCloud goes back.)",
         *(f"#   {command}" for command in az_commands(url, client_id=client_id, secret_file=secret_file)),
     ]

@@ -54,24 +54,27 @@ def traffic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+def signed_in(program: str) -> Az:
+    """Return az, signed in by pasting the lines for the shell and, without their mark, those for az."""
+    lines = [line.removeprefix("#   ") for line in endpoint.environment()]
+    around = os.environ | {"PATH": f"{Path(program).parent}:{os.environ['PATH']}", "AZURE_CORE_COLLECT_TELEMETRY": "no"}
+    script = "\n".join(["set -eu", *lines, "echo pasted:", "env -0"])
+    pasted = subprocess.run(["bash", "-c", script], env=around, capture_output=True, check=False, timeout=120)
+    assert pasted.returncode == 0, pasted.stderr.decode()
+    assert b"ERROR" not in pasted.stderr
+    listed = pasted.stdout.rpartition(b"pasted:\n")[2].decode().rstrip("\0").split("\0")
+    return Az(program, dict(line.split("=", 1) for line in listed))
+
+
 @pytest.fixture
 def az(traffic: Path) -> Iterator[Az]:
-    """Return the real az, signed in by pasting the lines for the shell and, without their mark, those for az."""
+    """Return the real az, signed in to an endpoint."""
     program = os.environ.get("AZDEPLOY_TEST_AZ")
     if not program:
         pytest.skip("AZDEPLOY_TEST_AZ names no az")
     endpoint.start(Options(runtime="process"))
     try:
-        lines = [line.removeprefix("#   ") for line in endpoint.environment()]
-        around = os.environ | {
-            "PATH": f"{Path(program).parent}:{os.environ['PATH']}",
-            "AZURE_CORE_COLLECT_TELEMETRY": "no",
-        }
-        script = "\n".join(["set -eu", *lines, "echo pasted:", "env -0"])
-        pasted = subprocess.run(["bash", "-c", script], env=around, capture_output=True, check=False, timeout=120)
-        assert pasted.returncode == 0, pasted.stderr.decode()
-        listed = pasted.stdout.rpartition(b"pasted:\n")[2].decode().rstrip("\0").split("\0")
-        yield Az(program, dict(line.split("=", 1) for line in listed))
+        yield signed_in(program)
     finally:
         endpoint.reset()
 
@@ -148,3 +151,18 @@ def test_az_is_told_what_is_wrong_in_one_sentence(az: Az) -> None:
     assert "(InaccessibleImage) The image 'no/such:1' in container group 'cg' is not accessible." in refused.stderr
     missing = az.run("container", "show", "-g", "rg", "-n", "cg")
     assert "(ResourceNotFound)" in missing.stderr
+
+
+def test_the_lines_may_be_pasted_again_also_for_another_endpoint(az: Az) -> None:
+    signed_in(az.program)
+    before = endpoint.find()
+    assert before is not None
+    endpoint.reset()
+    port = int(before.url.rpartition(":")[2])
+    now = endpoint.start(Options(runtime="process", port=port % 60000 + 1025))
+    again = signed_in(az.program)
+    assert again("cloud", "show")["endpoints"]["resourceManager"] == now.url
+    assert again("account", "show")["id"] == now.subscription != before.subscription
+    assert again("group", "create", "-n", "rg", "-l", "West US")["location"] == "westus"
+    refused = again.run("group", "create", "-n", "other", "-l", "atlantis")
+    assert "(LocationNotAvailableForResourceGroup)" in refused.stderr

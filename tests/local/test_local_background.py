@@ -239,6 +239,11 @@ def test_the_lines_for_a_shell_sign_in_and_hold_no_secret() -> None:
     script = f'{lines}\n{sys.executable} -W error -c "{code}"\n'
     result = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False, timeout=60)
     assert (result.returncode, result.stdout.strip()) == (0, "True"), result.stderr
+    [undo] = [line.removeprefix("# ") for line in lines.splitlines() if line.startswith("# unset ")]
+    script = f"{lines}\n{undo}\nenv"
+    left = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True).stdout
+    assert "\nREQUESTS_CA_BUNDLE=" not in f"\n{left}"
+    assert "\nAZURE_CLIENT_SECRET=" not in f"\n{left}"
 
 
 def test_the_home_is_where_the_variable_says_or_where_the_platform_keeps_such_things(
