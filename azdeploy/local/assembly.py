@@ -55,7 +55,7 @@ def assemble(home: Home, options: Options, runtime: Runtime, clock: Clock, *, re
     make_folder(home.path)
     authority = Authority(home, clock)
     store = Store(home.resources, home.store_key)
-    machine = Machine(runtime=runtime, clock=clock, operations=Operations(clock), options=options)
+    machine = Machine(runtime=runtime, clock=clock, operations=Operations(clock), settings=options.settings)
     inventory = Inventory(machine, store, authority.identity.tenant)
     subscriptions = Subscriptions(authority.identity)
     resource_groups = ResourceGroups(machine, store, subscriptions)

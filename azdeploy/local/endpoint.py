@@ -55,6 +55,9 @@ class Connection:
     pid: int
     runtime: str
     since: str
+    keep_addresses: bool
+    latency: str
+    time_scale: float
 
 
 def start(options: Options | None = None) -> Connection:
@@ -205,16 +208,24 @@ def _ticks(seconds: float) -> Iterator[None]:
 
 
 def _require_same(running: Connection, wanted: Options) -> None:
+    """Let choices pass that the running endpoint meets; what was not chosen is met by any."""
     if wanted.runtime not in (RuntimeChoice.AUTO, running.runtime):
-        raise LocalError(
-            f"Azure on this machine runs already, with the runtime '{running.runtime}'.",
-            hint="`azdeploy local stop` ends it; then start it with another one.",
-        )
+        raise _other(f"with the runtime '{running.runtime}'", "start it with another one")
     if wanted.port and not running.url.endswith(f":{wanted.port}"):
-        raise LocalError(
-            f"Azure on this machine runs already, at {running.url}.",
-            hint="`azdeploy local stop` ends it; then start it at another port.",
-        )
+        raise _other(f"at {running.url}", "start it at another port")
+    if wanted.latency not in (None, running.latency):
+        raise _other(f"with the latency '{running.latency}'", "start it with another one")
+    if wanted.time_scale not in (None, running.time_scale):
+        raise _other(f"with the time scale {running.time_scale:g}", "start it with another one")
+    if wanted.keep_addresses not in (None, running.keep_addresses):
+        how = "keeps addresses" if running.keep_addresses else "does not keep addresses"
+        raise _other(f"and {how} when a group restarts", "start it the other way")
+
+
+def _other(how: str, way_out: str) -> LocalError:
+    return LocalError(
+        f"Azure on this machine runs already, {how}.", hint=f"`azdeploy local stop` ends it; then {way_out}."
+    )
 
 
 def _answers(found: Connection) -> bool:

@@ -8,7 +8,7 @@ from threading import Event
 from azdeploy.local.clock import Clock
 from azdeploy.local.latency import Step, seconds
 from azdeploy.local.operations import Operations
-from azdeploy.local.options import Latency, Options
+from azdeploy.local.options import Latency, Options, Settings
 from azdeploy.local.runtime import Runtime
 
 _HOLD = 0.3  # seconds that a first poll may wait for a quick operation
@@ -21,17 +21,17 @@ class Machine:
     runtime: Runtime
     clock: Clock
     operations: Operations
-    options: Options = field(default_factory=Options)
+    settings: Settings = field(default_factory=lambda: Options().settings)
 
     def take_time(self, step: Step, until: Event) -> bool:
         """Let a step take as long as the user wants it to; True when ``until`` happened meanwhile."""
-        wait = seconds(step, Latency(self.options.latency))
+        wait = seconds(step, self.settings.latency)
         return self.clock.wait(until, wait) if wait else until.is_set()
 
     @property
     def hold(self) -> float:
         """How many seconds a poll may be held for an operation that is about to end."""
-        match Latency(self.options.latency):
+        match self.settings.latency:
             case Latency.NONE:
                 return _HOLD
             case Latency.RECORDED:

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
@@ -118,6 +118,7 @@ class Endpoint:
             "pid": os.getpid(),
             "runtime": self._setup.runtime.name,
             "since": self._setup.clock.now().isoformat(),
+            **asdict(self._setup.options.settings),
         }
         write_private(self._setup.home.state, json.dumps(told).encode())
 
@@ -132,7 +133,7 @@ def run(home: Home, options: Options) -> None:
                 home=home,
                 options=options,
                 runtime=choose(RuntimeChoice(options.runtime), home.runtime),
-                clock=SystemClock(options.time_scale),
+                clock=SystemClock(options.settings.time_scale),
                 record=Path(record).absolute() if record else None,
             )
         )

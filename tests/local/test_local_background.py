@@ -171,6 +171,29 @@ def test_a_second_start_with_other_choices_is_refused() -> None:
         endpoint.start(Options(port=port % 60000 + 1))
 
 
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        (Options(latency="none"), "with the latency 'recorded'"),
+        (Options(time_scale=1), "with the time scale 0.5"),
+        (Options(keep_addresses=False), "and keeps addresses when a group restarts"),
+    ],
+)
+def test_a_second_start_that_wants_other_behaviour_is_refused(choice: Options, told: str) -> None:
+    chosen = Options(runtime="process", latency="recorded", time_scale=0.5, keep_addresses=True)
+    found = endpoint.start(chosen)
+    assert (found.latency, found.time_scale, found.keep_addresses) == ("recorded", 0.5, True)
+    assert endpoint.start(chosen) == endpoint.start() == found
+    with pytest.raises(LocalError, match=f"runs already, {told}"):
+        endpoint.start(choice)
+
+
+def test_what_was_not_chosen_is_azures_way() -> None:
+    found = endpoint.start(PROCESS)
+    assert (found.latency, found.time_scale, found.keep_addresses) == ("none", 1.0, False)
+    assert endpoint.start(Options(latency="none", time_scale=1.0, keep_addresses=False)) == found
+
+
 def test_a_second_endpoint_in_the_same_folder_ends_at_once() -> None:
     endpoint.start(PROCESS)
     second = subprocess.run(

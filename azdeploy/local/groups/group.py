@@ -233,8 +233,8 @@ class Group:
         self._open()
 
     def _new_address(self) -> str:
-        options = self._machine.options
-        return self.record.address if options.keep_addresses else self._keeper.place(self.record)
+        keeps = self._machine.settings.keep_addresses
+        return self.record.address if keeps else self._keeper.place(self.record)
 
     def _end_life(self, message: str) -> None:
         """End the current life and remember what its containers showed last."""
