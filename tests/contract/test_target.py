@@ -5,6 +5,7 @@ A target joins by a Site in SITES: how to get one that holds nothing of the stac
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ class Site:
         more.setdefault("ip_address", IpAddress(ports=[Port(port=PORT)]))
         return ContainerGroup(name=name, containers=[container], tags=tags, location=LOCATION, **more)
 
-    def ended(self, operation: Operation, within: float = 60.0) -> Status:
+    def ended(self, operation: Operation, within: float = 600.0) -> Status:
         """Poll an operation until it ended."""
         deadline = self.clock.monotonic() + within
         while self.clock.monotonic() < deadline:
@@ -99,17 +100,28 @@ def on_this_machine(request: pytest.FixtureRequest) -> Site:
     return Site(target=target, clock=SystemClock(), image=str(sample("socket-server")))
 
 
+def on_azure(request: pytest.FixtureRequest) -> Site:
+    """Return Azure itself: ``pytest -m azure``, with a subscription and a token of its management API to pay for it."""
+    target = client.connect(
+        subscription=os.environ["AZDEPLOY_TEST_SUBSCRIPTION"],
+        resource_group=f"azdeploy-{STACK}",
+        token=os.environ["AZDEPLOY_TEST_TOKEN"],
+    )
+    return Site(target=target, clock=SystemClock(), image="mcr.microsoft.com/azuredocs/aci-helloworld")
+
+
 SITES: dict[str, Callable[[pytest.FixtureRequest], Site]] = {
     "in-memory": in_memory,
     "this-machine": on_this_machine,
+    "azure": on_azure,
 }
 
 
-@pytest.fixture(params=SITES)
+@pytest.fixture(params=["in-memory", "this-machine", pytest.param("azure", marks=pytest.mark.azure)])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     made = SITES[request.param](request)
     yield made
-    deployment.destroy(STACK, made.target, clock=made.clock, timeout=60)
+    deployment.destroy(STACK, made.target, clock=made.clock, timeout=600)
 
 
 def test_there_is_nothing_at_first(site: Site) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docker_images
 import pytest
 
 AZDEPLOY = str(Path(sys.executable).with_name("azdeploy"))
@@ -50,3 +53,43 @@ def test_the_pair_talks_is_left_alone_heals_and_goes() -> None:
     azdeploy("down", "socket-pair", "--local")
     assert json.loads(azdeploy("aci", "list", "--local", "-o", "json").stdout) == []
     assert "nothing" in azdeploy("down", "socket-pair", "--local").stdout
+
+
+@pytest.mark.usefixtures("machine")
+def test_followed_logs_show_each_line_once() -> None:
+    azdeploy("aci", "socket-pair", "--local", "--connections", "3", "--no-verify")
+    with subprocess.Popen(
+        [AZDEPLOY, "logs", "socket-pair", "-f", "--local"], stdout=subprocess.PIPE, text=True
+    ) as told:
+        assert told.stdout
+        lines = []
+        while sum("3 of 3 connections answered" in line for line in lines) < 2:
+            lines.append(told.stdout.readline())
+        told.send_signal(signal.SIGINT)
+
+    stamped = [line for line in lines if re.search(r"\d{2}:\d{2}:\d{2}\.\d{3}Z", line)]
+    assert len(stamped) == len(set(stamped))
+    for number in range(3):
+        assert sum(f"Connection {number} received" in line for line in lines) == 2
+    assert {line.split()[0] for line in lines} == {"socket-client", "socket-server"}
+
+
+@pytest.fixture
+def engine() -> Iterator[None]:
+    """An endpoint of this test's own with the Docker runtime, and the samples' base image, which was made here."""
+    if reason := docker_images.engine_missing():
+        pytest.skip(reason)
+    docker_images.make_images()
+    azdeploy("local", "start", "--runtime", "docker")
+    yield
+    azdeploy("local", "reset", "--yes")
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("options", [(), ("--dns-label", "talks-by-name")], ids=["by address", "by name"])
+def test_the_pair_talks_in_containers_built_from_the_samples(options: tuple[str, ...]) -> None:
+    told = azdeploy("aci", "socket-pair", "--local", *options)
+
+    assert told.stdout.splitlines()[-1] == "200 of 200 connections answered"
+    azdeploy("down", "socket-pair", "--local")
