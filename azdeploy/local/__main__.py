@@ -29,7 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     try:
-        (sweep if chosen.sweep else run)(home(), options)
+        if chosen.sweep:
+            sweep(home())
+        else:
+            run(home(), options)
     except LocalError as error:
         print(error, file=sys.stderr)  # noqa: T201 - this is a program of its own, and its parent reads this line
         return error.exit_code

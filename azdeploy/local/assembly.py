@@ -38,10 +38,11 @@ class Parts:
     resource_groups: ResourceGroups
     store: Store
 
-    def restore(self) -> None:
-        """Take up what an earlier endpoint left."""
-        self.inventory.restore()
+    def restore(self) -> list[str]:
+        """Take up what an earlier endpoint left; say in a sentence each what another runtime does not bring back."""
+        not_back = self.inventory.restore()
         self.resource_groups.restore()
+        return not_back
 
     def close(self) -> None:
         """Stop all containers and let go of the files."""

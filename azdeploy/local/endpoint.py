@@ -43,7 +43,11 @@ def _outlive() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """How to reach the running endpoint. ``token`` is good for our own client; others sign in with the secret."""
+    """How to reach the running endpoint. ``token`` is good for our own client; others sign in with the secret.
+
+    ``not_back`` says in a sentence each which stored container groups could not be started with it, because its runtime
+    is another one than before.
+    """
 
     url: str
     ca_file: Path
@@ -58,6 +62,7 @@ class Connection:
     keep_addresses: bool
     latency: str
     time_scale: float
+    not_back: tuple[str, ...]
 
 
 def start(options: Options | None = None) -> Connection:
@@ -83,8 +88,9 @@ def find() -> Connection | None:
     where = home()
     try:
         told = json.loads(where.state.read_bytes())
+        told["not_back"] = tuple(told["not_back"])
         found = Connection(ca_file=where.ca, secret_file=where.secret, **told)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     return found if _answers(found) else None
 

@@ -22,11 +22,13 @@ from azdeploy.errors import LocalError
 from azdeploy.local import certificate
 from azdeploy.local.assembly import Parts, assemble
 from azdeploy.local.clock import Clock, SystemClock
+from azdeploy.local.groups.inventory import last_runtime
 from azdeploy.local.home import Home, make_folder, using, write_private
 from azdeploy.local.options import Options, RuntimeChoice
 from azdeploy.local.recording import RECORD_VARIABLE
 from azdeploy.local.runtime import Runtime
-from azdeploy.local.runtimes import choose
+from azdeploy.local.runtimes import choose, every
+from azdeploy.local.store import Store
 
 _ADDRESS = "127.0.0.1"
 _WAITING = 128
@@ -77,10 +79,10 @@ class Endpoint:
 
     def serve(self) -> None:
         """Answer until ``stop`` or a signal; then stop all containers."""
-        self._parts.restore()
+        not_back = self._parts.restore()
         self._socket.listen(_WAITING)
         write_private(self._setup.home.last_port, str(self.port).encode())
-        self._announce()
+        self._announce(not_back)
         try:
             self._server.run(sockets=[self._socket])
         finally:
@@ -107,7 +109,7 @@ class Endpoint:
         configuration.ssl = certificate.context(self._setup.home)
         return configuration
 
-    def _announce(self) -> None:
+    def _announce(self, not_back: list[str]) -> None:
         identity = self._parts.authority.identity
         told = {
             "url": self.url,
@@ -119,6 +121,7 @@ class Endpoint:
             "runtime": self._setup.runtime.name,
             "since": self._setup.clock.now().isoformat(),
             **asdict(self._setup.options.settings),
+            "not_back": not_back,
         }
         write_private(self._setup.home.state, json.dumps(told).encode())
 
@@ -132,7 +135,7 @@ def run(home: Home, options: Options) -> None:
             Setup(
                 home=home,
                 options=options,
-                runtime=choose(RuntimeChoice(options.runtime), home.runtime),
+                runtime=_runtime(home, options),
                 clock=SystemClock(options.settings.time_scale),
                 record=Path(record).absolute() if record else None,
             )
@@ -142,9 +145,30 @@ def run(home: Home, options: Options) -> None:
         _log.info("ended")
 
 
-def sweep(home: Home, options: Options) -> None:
-    """Remove whatever an endpoint of this state folder left behind on the machine."""
-    choose(RuntimeChoice(options.runtime), home.runtime).sweep(())
+def sweep(home: Home) -> None:
+    """Remove whatever an endpoint of this state folder left behind on the machine, with whichever runtime."""
+    for runtime in every(home.runtime):
+        runtime.sweep(())
+
+
+def _runtime(home: Home, options: Options) -> Runtime:
+    """Return the runtime to use; what another one left behind is removed."""
+    last = _last_runtime(home)
+    runtime = choose(RuntimeChoice(options.runtime), home.runtime, last)
+    if last not in ("", runtime.name):
+        _log.info("the container groups ran with the runtime '%s' before; now it is '%s'", last, runtime.name)
+        sweep(home)
+    return runtime
+
+
+def _last_runtime(home: Home) -> str:
+    if not home.resources.exists():
+        return ""
+    store = Store(home.resources, home.store_key)
+    try:
+        return last_runtime(store)
+    finally:
+        store.close()
 
 
 def _listen(home: Home, wanted: int) -> socket.socket:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker_images import engine_missing
 from local_machine import GROUPS, Arm, eventually, group_body
 
 from azdeploy.errors import LocalError
@@ -111,6 +112,39 @@ def test_what_ran_runs_again_at_the_same_address_and_port_with_its_secrets(image
     after = arm(second).ask("GET", f"resourceGroups/rg/{GROUPS}/cg").body
     assert after["properties"]["ipAddress"] == before["properties"]["ipAddress"]
     assert after["properties"]["provisioningState"] == "Succeeded"
+
+
+def test_a_start_without_a_choice_takes_the_runtime_of_what_is_stored(
+    image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(endpoint.start(PROCESS), image)
+    endpoint.stop()
+    second = endpoint.start()
+    assert (second.runtime, second.not_back) == ("process", ())
+    eventually(lambda: "secret is hush-hush" in logs(second))
+    endpoint.stop()
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nothing.sock")
+    endpoint.reset()
+    assert endpoint.start().runtime == "process"
+
+
+@pytest.mark.docker
+def test_a_start_with_the_other_runtime_tells_what_does_not_come_back(image: str) -> None:
+    if missing := engine_missing():
+        pytest.skip(missing)
+    (Path(image) / "Dockerfile").write_text(f"FROM azdeploy-nowhere:1\nCMD {json.dumps(['/bin/sh', '-c', _PROGRAM])}\n")
+    deployed(endpoint.start(PROCESS), image)
+    endpoint.stop()
+    second = endpoint.start(Options(runtime="docker"))
+    [told] = second.not_back
+    assert (
+        "'cg' in resource group 'rg' does not come back: it ran with the runtime 'process', and with 'docker'" in told
+    )
+    assert told in home().log.read_text()
+    endpoint.stop()
+    third = endpoint.start()
+    assert (third.runtime, third.not_back) == ("process", ())
+    eventually(lambda: "secret is hush-hush" in logs(third))
 
 
 def test_a_stopped_group_stays_stopped_and_shows_how_it_ended(image: str) -> None:

@@ -27,6 +27,7 @@ from azdeploy.definitions.container_group import Container, Exec, HttpGet, Probe
 from azdeploy.errors import LocalError
 from azdeploy.local import endpoint
 from azdeploy.local.__main__ import main
+from azdeploy.local.groups.inventory import last_runtime
 from azdeploy.local.groups.naming import fqdn
 from azdeploy.local.groups.probes import check
 from azdeploy.local.home import Home, home
@@ -34,6 +35,7 @@ from azdeploy.local.options import Options, RuntimeChoice
 from azdeploy.local.runtime import ContainerNotStartedError
 from azdeploy.local.runtimes import choose
 from azdeploy.local.server import run
+from azdeploy.local.store import Store
 
 ONE = f"resourceGroups/rg/{GROUPS}/cg"
 
@@ -71,6 +73,86 @@ def test_an_image_that_is_gone_fails_the_group_and_not_the_endpoint(tmp_path: Pa
     with served(where) as after:
         eventually(lambda: after.group()["properties"]["provisioningState"] == "Failed")
         assert after.group()["properties"]["instanceView"]["state"] == "Failed"
+
+
+class Other(FakeRuntime):
+    """Another runtime with other images."""
+
+    name = "other"
+
+
+def test_what_another_runtime_does_not_bring_back_is_told_at_the_start_and_by_the_group(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = Home(tmp_path / "home")
+    with served(where, runtime=FakeRuntime(mine=Program())) as before:
+        before.arm.make("cg", group_body("mine"))
+        before.arm.make("fine", group_body())
+        assert before.state["not_back"] == []
+    with served(where, runtime=Other(), options=Options(latency="recorded")) as after:
+        [told] = after.state["not_back"]
+        assert told.startswith(
+            "The container group 'cg' in resource group 'rg' does not come back: it ran with the runtime 'fake', and "
+            "with 'other' it cannot be started. The image 'mine' in container group 'cg' is not accessible."
+        )
+        assert told in caplog.text
+        view = after.group()["properties"]["instanceView"]
+        assert view["state"] == "Failed"
+        assert [(event["name"], event["type"], event["message"]) for event in view["events"]] == [
+            ("Failed", "Warning", told)
+        ]
+        assert after.group("fine")["properties"]["instanceView"] == {"events": [], "state": "Running"}
+    with served(where, runtime=FakeRuntime(mine=Program())) as again:
+        eventually(lambda: again.group()["properties"]["instanceView"]["state"] == "Running")
+        assert again.group()["properties"]["instanceView"]["events"] == []
+
+
+def test_a_group_that_another_runtime_cannot_honour_does_not_come_back(tmp_path: Path) -> None:
+    where = Home(tmp_path / "home")
+    with served(where) as before:
+        before.arm.make("cg", group_body())
+    other = Other()
+    other.refused = ["No GPUs here; deploy to Azure."]
+    with served(where, runtime=other) as after:
+        [told] = after.state["not_back"]
+        assert told.endswith("No GPUs here; deploy to Azure.")
+        assert other.started == []
+
+
+def test_a_group_that_comes_back_with_another_runtime_gets_an_address_of_that(tmp_path: Path) -> None:
+    where = Home(tmp_path / "home")
+    body = group_body(ipAddress={"type": "Public", "ports": [{"port": 80}]})
+    with served(where) as before:
+        first = [before.arm.make(name, body).body["properties"]["ipAddress"]["ip"] for name in ("a", "b", "c")]
+    with served(where, runtime=Other()) as after:
+        second = [after.group(name)["properties"]["ipAddress"]["ip"] for name in ("a", "b", "c")]
+        assert len(set(second)) == 3
+        assert all(before != after for before, after in zip(first, second, strict=True))
+
+
+def test_the_runtime_of_the_stored_groups_is_what_most_of_them_ran_with(tmp_path: Path) -> None:
+    where = Home(tmp_path / "home")
+    with served(where) as before:
+        before.arm.ask("PUT", "resourceGroups/rg", {"location": "westus"})
+    assert stored_runtime(where) == ""
+    with served(where) as before:
+        before.arm.make("one", group_body())
+        before.arm.make("two", group_body())
+    with served(where, runtime=Other()) as after:
+        assert stored_runtime(where) == "other"
+        after.arm.ask("DELETE", f"resourceGroups/rg/{GROUPS}/two")
+    with served(where, runtime=FakeRuntime()) as again:
+        again.arm.make("three", group_body())
+        again.arm.make("four", group_body())
+    assert stored_runtime(where) == "fake"
+
+
+def stored_runtime(where: Home) -> str:
+    store = Store(where.resources, where.store_key)
+    try:
+        return last_runtime(store)
+    finally:
+        store.close()
 
 
 def test_a_resource_group_that_was_going_goes(tmp_path: Path) -> None:
@@ -145,6 +227,18 @@ def test_without_an_engine_the_runtime_is_processes(tmp_path: Path, monkeypatch:
     assert choose(RuntimeChoice.AUTO, tmp_path).name == "process"
     with pytest.raises(LocalError, match="No Docker engine answers"):
         choose(RuntimeChoice.DOCKER, tmp_path)
+
+
+def test_the_runtime_of_what_is_stored_is_taken_again_and_never_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    assert choose(RuntimeChoice.AUTO, tmp_path, "process").name == "process"
+    with pytest.raises(
+        LocalError, match=r"ran with the runtime 'docker'. No Docker engine answers: .* --runtime process"
+    ):
+        choose(RuntimeChoice.AUTO, tmp_path, "docker")
+    assert choose(RuntimeChoice.PROCESS, tmp_path, "docker").name == "process"
 
 
 def test_a_reuse_scope_decides_who_gets_the_same_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from azdeploy.local.machine import Machine
 from azdeploy.local.operations import Operation
 from azdeploy.local.runtime import ContainerNotStartedError, Image, ImageNotAccessibleError
 from azdeploy.local.wire import Json, Refusal, bad_content
+
+_log = logging.getLogger("azdeploy.local")
 
 GRACE = 2.0  # seconds that containers get to end by themselves
 
@@ -43,6 +46,7 @@ class Group:
         self._keeper = keeper
         self._life: Life | None = None
         self._events: dict[str, EventLog] = {}
+        self._own_events = EventLog()
         self._stamps: dict[str, Stamps] = {}
         self._lock = threading.RLock()
         self._in_transition = False
@@ -55,6 +59,10 @@ class Group:
         """Start the containers for the first time, in the background."""
         subnet = bool(self.record.body["properties"].get("subnetIds"))
         return self._begin("Pending", Step.CREATE_GROUP_IN_SUBNET if subnet else Step.CREATE_GROUP, self._open)
+
+    def restore(self) -> Operation:
+        """Start the containers again after the endpoint's own restart, in the background and without Azure's delays."""
+        return self._begin("Pending", None, self._revive)
 
     def update(self, record: Record) -> Operation:
         """Take on another body and start all containers anew, in the background."""
@@ -117,6 +125,11 @@ class Group:
         return about | {name: value for name, value in public.items() if name != "identity"}
 
     @property
+    def has_moved(self) -> bool:
+        """Whether the runtime is another one than the group ran with last."""
+        return self.record.runtime not in ("", self._machine.runtime.name)
+
+    @property
     def is_terminated(self) -> bool:
         """Whether all containers ended for good by themselves; Azure does not update such a group."""
         return self.record.status is Status.ENDED
@@ -158,14 +171,15 @@ class Group:
 
     def _moment(self) -> Moment:
         with self._lock:
-            life, record = self._life, self.record
+            life, record, told = self._life, self.record, self.provisioning
+            events = self._own_events.bodies()
             if life is None:
-                state = "Pending" if self.provisioning == "Pending" else record.state
-                return Moment(provisioning=self.provisioning, state=state, views=record.views or None)
-            if self.provisioning == "Pending":
+                state = "Pending" if told == "Pending" else record.state
+                return Moment(provisioning=told, state=state, views=record.views or None, events=events)
+            if told == "Pending":
                 waiting = bool(life.init)
-                return Moment(provisioning="Pending", state="Pending", views=life.views() if waiting else None)
-            return Moment(provisioning=self.provisioning, state=life.state, views=life.views())
+                return Moment(provisioning=told, state=told, views=life.views() if waiting else None, events=events)
+            return Moment(provisioning=told, state=life.state, views=life.views(), events=events)
 
     def _refuse_in_transition(self) -> None:
         if self._in_transition:
@@ -173,11 +187,12 @@ class Group:
             message = f"The container group '{name}' is still transitioning, please retry later."
             raise Refusal(409, "ContainerGroupTransitioning", message)
 
-    def _begin(self, provisioning: str, step: Step, work: Callable[[], None]) -> Operation:
+    def _begin(self, provisioning: str, step: Step | None, work: Callable[[], None]) -> Operation:
         with self._lock:
             self._refuse_in_transition()
             self._in_transition = True
             self.provisioning = provisioning
+            self._own_events = EventLog()
             operation = self._machine.operations.begin(self.record.place.id, self.events)
             name = f"group {self.record.place.name}"
             self._worker = threading.Thread(
@@ -186,11 +201,11 @@ class Group:
             self._worker.start()
             return operation
 
-    def _carry_out(self, operation: Operation, step: Step, work: Callable[[], None]) -> None:
+    def _carry_out(self, operation: Operation, step: Step | None, work: Callable[[], None]) -> None:
         failure = Refusal(500, "InternalServerError", "The endpoint could not do that; its log says why.")
         error: Refusal | None = failure
         try:
-            if self._machine.take_time(step, self._cancelled):
+            if self._cancelled.is_set() if step is None else self._machine.take_time(step, self._cancelled):
                 error = Refusal(409, "OperationCancelled", "The container group was deleted meanwhile.")
                 return
             work()
@@ -205,14 +220,33 @@ class Group:
                 self._in_transition = False
                 if error:
                     self.record = replace(self.record, state="Failed")
+                    self._own_events.add("Failed", error.message, self._machine.clock.now(), "Warning")
             self._note_end()
             operation.end(error)
+
+    def _revive(self) -> None:
+        try:
+            if refusals := self._machine.runtime.refusals(definition_of(self.record)):
+                raise Refusal(400, "NotSupportedOnThisMachine", " ".join(refusals))  # noqa: TRY301 - told like the others
+            self._open()
+        except (Refusal, ContainerNotStartedError, ImageNotAccessibleError, LocalError, OSError) as trouble:
+            raise self._not_back(trouble) from trouble
+
+    def _not_back(self, trouble: Exception) -> Refusal:
+        """Say, and log, that the group is not started again, and how it could be."""
+        place, name = self.record.place, self._machine.runtime.name
+        told = f"The container group '{place.name}' in resource group '{place.resource_group}' does not come back: "
+        if self.has_moved:
+            told += f"it ran with the runtime '{self.record.runtime}', and with '{name}' it cannot be started. "
+        _log.warning("%s%s", told, trouble)
+        return Refusal(500, "ContainerGroupDeploymentFailed", f"{told}{trouble}")
 
     def _open(self) -> None:
         record = self.record
         group = definition_of(record)
         images = find_images(self._machine, group)
-        sandbox = self._machine.runtime.open(record.key, group, record.address)
+        address = self._keeper.place(record) if self.has_moved else record.address  # each runtime has its own
+        sandbox = self._machine.runtime.open(record.key, group, address)
         setting = Setting(
             group=group, images=images, sandbox=sandbox, clock=self._machine.clock, events=self._events_of
         )
@@ -220,7 +254,13 @@ class Group:
         with self._lock:
             self._life = life
         started = replace(
-            self.record, address=sandbox.address, status=Status.RUNNING, state="Running", views={}, logs={}
+            self.record,
+            address=sandbox.address,
+            runtime=self._machine.runtime.name,
+            status=Status.RUNNING,
+            state="Running",
+            views={},
+            logs={},
         )
         self._change(started)
         if not self._cancelled.is_set():

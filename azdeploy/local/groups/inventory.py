@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from azdeploy.definitions.container_group import ContainerGroup
@@ -22,6 +24,7 @@ from azdeploy.local.store import Store
 from azdeploy.local.wire import Json, Refusal, tags_of
 
 _KIND = "container group"
+_RESTORE_SECONDS = 20.0
 
 
 class Inventory:
@@ -32,22 +35,30 @@ class Inventory:
         self._store = store
         self._tenant = tenant
         self._groups: dict[str, Group] = {}
+        self._given: dict[str, str] = {}  # addresses that were given out and may not stand in the records yet
         self._published: dict[str, str] = {}
         self._lock = threading.RLock()
         self._keeper = Keeper(self._keep, self._place)
 
-    def restore(self) -> None:
-        """Take up what an earlier endpoint left: what ran is started again, at the same address when possible."""
+    def restore(self) -> list[str]:
+        """Take up what an earlier endpoint left: what ran is started again, at the same address when possible.
+
+        With another runtime than before, wait a while for the groups and say in a sentence each which do not come back.
+        """
+        moved: list[Operation] = []
         for document in self._store.all(_KIND).values():
             record = from_document(document)
             group = Group(record, self.machine, self._keeper)
             self._groups[record.place.key] = group
             match record.status:
                 case Status.RUNNING:
-                    group.create()
+                    has_moved = group.has_moved
+                    operation = group.restore()
+                    moved += [operation] if has_moved else []
                 case Status.STOPPED | Status.ENDED:
                     group.provisioning = "Succeeded"
         self._publish()
+        return list(_failures(moved))
 
     def close(self) -> None:
         """Stop everything that runs; it stays in the store, to be started again."""
@@ -85,6 +96,7 @@ class Inventory:
         """End a group and forget it; return it as it was, None where there is none."""
         with self._lock:
             group = self._groups.pop(place.key, None)
+            self._given.pop(place.key, None)
         if group is None:
             return None
         group.end()
@@ -117,6 +129,7 @@ class Inventory:
 
     def _create(self, wanted: Record, definition: ContainerGroup) -> tuple[Group, Operation, bool]:
         record = replace(with_identity(wanted, self._tenant), address=self._place(wanted))
+        record = replace(record, runtime=self.machine.runtime.name)
         _require_ports(definition, record.address)
         group = Group(record, self.machine, self._keeper)
         self._groups[record.place.key] = group
@@ -144,8 +157,10 @@ class Inventory:
     def _place(self, record: Record) -> str:
         """Return an address that no group has, this one's own former one included."""
         with self._lock:
-            taken = {group.record.address for group in self._groups.values()} | {record.address}
-            return self.machine.runtime.address(taken - {""})
+            others = {address for key, address in self._given.items() if key != record.place.key}
+            taken = {group.record.address for group in self._groups.values()} | {record.address} | others
+            self._given[record.place.key] = self.machine.runtime.address(taken - {""})
+            return self._given[record.place.key]
 
     def _keep(self, record: Record) -> None:
         with self._lock:
@@ -161,6 +176,22 @@ class Inventory:
             if names != self._published:
                 self.machine.runtime.publish(names)
                 self._published = names
+
+
+def last_runtime(store: Store) -> str:
+    """Return the name of the runtime that most of the stored groups ran with last; empty where none is stored."""
+    counts = Counter(str(document.get("runtime", "")) for document in store.all(_KIND).values())
+    del counts[""]
+    return min(counts, key=lambda name: (-counts[name], name), default="")
+
+
+def _failures(operations: Sequence[Operation]) -> Iterator[str]:
+    """Wait for the end of operations, all in all so long as a start may take, and yield why some of them failed."""
+    end = time.monotonic() + _RESTORE_SECONDS
+    for operation in operations:
+        operation.hold(max(end - time.monotonic(), 0))
+        if operation.error is not None:
+            yield operation.error.message
 
 
 def _same_name(before: Json, after: Json) -> bool:

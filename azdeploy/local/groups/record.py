@@ -46,7 +46,8 @@ class Place:
 class Record:
     """One container group: its body with all secrets, its address and name, and how it was left.
 
-    ``views`` and ``logs`` are those of the containers at the end, when nothing runs that could be asked.
+    ``views`` and ``logs`` are those of the containers at the end, when nothing runs that could be asked. ``runtime`` is
+    the name of the one that it ran with last.
     """
 
     place: Place
@@ -57,6 +58,7 @@ class Record:
     identity: Json | None = None
     status: Status = Status.RUNNING
     state: str = "Pending"
+    runtime: str = ""
     views: Mapping[str, Json] = field(default_factory=dict)
     logs: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,15 @@ _HAS_STANDBY_POOLS = "2024-05-01"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What changes of a group while its body stays the same; ``views`` is None before its first start."""
+    """What changes of a group while its body stays the same; ``views`` is None before its first start.
+
+    ``events`` are the group's own; Azure tells those of containers with the containers.
+    """
 
     provisioning: str
     state: str
     views: Mapping[str, Json] | None = None
+    events: Sequence[Json] = ()
 
 
 def shown(record: Record, moment: Moment, *, api_version: str = "", listed: bool = False) -> Json:
@@ -44,7 +48,7 @@ def shown(record: Record, moment: Moment, *, api_version: str = "", listed: bool
         if name in given:
             properties[name] = given[name]
     if not listed:
-        properties["instanceView"] = {"events": [], "state": moment.state}
+        properties["instanceView"] = {"events": list(moment.events), "state": moment.state}
     properties |= {name: value for name, value in given.items() if name not in properties and name != "ipAddress"}
     return _resource(record, public, properties)
 
