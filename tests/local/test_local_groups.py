@@ -389,3 +389,18 @@ def test_a_failing_liveness_probe_ends_the_container(machine: Served) -> None:
     unhealthy = [event for event in machine.container()["events"] if event["name"] == "Unhealthy"]
     assert unhealthy[0]["type"] == "Warning"
     assert unhealthy[0]["message"].startswith("Liveness probe failed: GET / on port 1: ")
+
+
+def test_saying_what_is_the_default_anyway_is_an_update_in_place(machine: Served) -> None:
+    machine.arm.make("cg", group_body())
+    body = group_body()
+    body["properties"] |= {"sku": "Standard", "priority": "Regular", "initContainers": []}
+    assert machine.arm.ask("PUT", ONE, body).status == 200
+
+
+def test_another_container_is_an_update_in_place(machine: Served) -> None:
+    machine.arm.make("cg", group_body())
+    body = group_body()
+    more = {"image": "alpine:latest", "resources": {"requests": {"cpu": 1, "memoryInGB": 1}}}
+    body["properties"]["containers"].append({"name": "two", "properties": more})
+    assert machine.arm.ask("PUT", ONE, body).status == 200

@@ -19,6 +19,9 @@ _LABEL_LENGTH = range(5, 64)
 _ADDRESS_PORTS = 5
 _LAST_PORT = 65535
 
+# What no update changes, with what Azure takes where nothing is said.
+_FIXED = {"osType": "Linux", "restartPolicy": "Always", "sku": "Standard", "priority": "Regular"}
+
 Fault = tuple[str, str]
 
 
@@ -39,7 +42,7 @@ def check(name: str, body: Json) -> None:
 
 def check_update(name: str, before: Json, after: Json) -> None:
     """Let an update pass that Azure does in place; Refusal 400 for what needs a deletion first."""
-    if _fixed(before) == _fixed(after):
+    if _fixed(before) == _fixed(after) and not _resized(before, after):
         return
     message = (
         f"The updates on container group '{name}' are invalid. If you are going to update the os type, restart policy, "
@@ -51,10 +54,19 @@ def check_update(name: str, before: Json, after: Json) -> None:
 
 def _fixed(body: Json) -> Any:
     properties = body["properties"]
-    resources = {one["name"]: one["properties"].get("resources") for one in properties["containers"]}
     subnets = [subnet["id"].lower() for subnet in properties.get("subnetIds", [])]
-    named = [properties.get(name) for name in ("osType", "restartPolicy", "sku", "priority")]
-    return named, resources, subnets, body.get("zones"), body.get("location")
+    named = [properties.get(name, default) for name, default in _FIXED.items()]
+    return named, subnets, body.get("zones") or [], body.get("location")
+
+
+def _resized(before: Json, after: Json) -> bool:
+    """Tell whether a container that stays gets other resources; one that comes or goes is an update in place."""
+    old, new = _resources(before), _resources(after)
+    return any(old[name] != new[name] for name in old.keys() & new.keys())
+
+
+def _resources(body: Json) -> dict[str, Any]:
+    return {name: inside.get("resources") for name, inside in _containers(body["properties"])}
 
 
 def _containers(properties: Json) -> Iterator[tuple[str, Json]]:
