@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -16,6 +18,8 @@ from typing import IO
 from azdeploy.local.runtime import ContainerNotStartedError
 
 _SHIM = Path(__file__).with_name("shim.py")
+_END_SECONDS = 2.0  # that a shim gets for ending everything; a small part of one is enough
+_ROUNDS = 20  # of looking for processes to kill; each may have started others meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +48,12 @@ class Child:
             finally:
                 os.close(writing)
             self._send(encoded(command, writing, terminal))
-            problem = status.read().decode(errors="replace")
-        if problem:
-            self.end()
-            self.wait()
+            told = status.read().decode(errors="replace")
+        # A command is the leader of a session, which is named by its process id.
+        self._session = int(told) if told.isdecimal() else None
+        if self._session is None:
+            self.finish()
+            problem = told or "its parent process was ended"
             raise ContainerNotStartedError(f"The command '{command.argv[0]}' cannot be started: {problem}.")
 
     def signal(self, number: int) -> None:
@@ -59,11 +65,28 @@ class Child:
         with self._control:
             _stdin(self._shim).close()
 
-    def wait(self) -> int:
-        """Block until the command has ended; return its exit code, 128 and the number where a signal ended it."""
-        code = self._shim.wait()
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Block up to ``timeout`` seconds for the end; return the exit code, 128 and the number for a signal's end.
+
+        A shim that was killed could not end what it had started, so that is done here.
+        """
+        try:
+            code = self._shim.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
         self.end()
-        return code
+        if code >= 0:
+            return code
+        if self._session is not None:
+            _kill_session(self._session)
+        return 128 - code
+
+    def finish(self) -> None:
+        """Kill the command and all that it started, and return when that is done, even where the shim is stuck."""
+        self.end()
+        if self.wait(_END_SECONDS) is None:
+            self._shim.kill()
+            self.wait()
 
     def _send(self, data: bytes) -> None:
         with self._control:
@@ -72,6 +95,33 @@ class Child:
                     _stdin(self._shim).write(data)
                 except BrokenPipeError:
                     return
+
+
+def _kill_session(session: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(session, signal.SIGKILL)
+    for _ in range(_ROUNDS):
+        left = [pid for pid in _processes() if _session_of(pid) == session]
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _processes() -> list[int]:
+    """Return the ids of all processes, where the system tells them."""
+    proc = Path("/proc")
+    return [int(entry.name) for entry in proc.iterdir() if entry.name.isdecimal()] if proc.is_dir() else []
+
+
+def _session_of(pid: int) -> int | None:
+    """Return a process's session; None where it has ended, zombies included."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return None if state[0] == b"Z" else int(state[3])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _start_shim(output: int, passed: Sequence[int]) -> subprocess.Popen[bytes]:

@@ -15,6 +15,8 @@ from azdeploy.local.process.root import Root
 from azdeploy.local.process.terminal import Terminal
 from azdeploy.local.runtime import ContainerNotStartedError
 
+_DRAIN_SECONDS = 1.0  # that what was written gets to arrive when the command has ended
+
 
 class ProcessContainer:
     """A running command with its log; starting it is making one."""
@@ -63,13 +65,19 @@ class ProcessContainer:
         if grace > 0:
             self._child.signal(self._stop_signal)
             self._ended.wait(grace)
-        self._child.end()
+        self._child.finish()
         self._ended.wait()
 
     def _watch(self, output: int) -> None:
+        """Wait for the shim's end, not for that of its output: what escaped a shim that was killed may keep it open."""
+        reader = threading.Thread(target=self._read, args=(output,), name=f"output {self.id[:12]}", daemon=True)
+        reader.start()
+        self._exit_code = self._child.wait()
+        reader.join(_DRAIN_SECONDS)
+        self._log.close()
+        self._ended.set()
+
+    def _read(self, output: int) -> None:
         with os.fdopen(output, "rb", buffering=0) as stream:
             while data := stream.read(65536):
                 self._log.append(data)
-        self._exit_code = self._child.wait()
-        self._log.close()
-        self._ended.set()

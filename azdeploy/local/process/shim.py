@@ -2,8 +2,8 @@
 
 Runs as a program of its own and needs nothing but the standard library. Its standard input begins with four bytes of
 length and that many bytes of JSON: ``argv``, ``cwd``, ``environment``, ``hosts`` (a file that the processes see as
-/etc/hosts, or null), ``status`` (a descriptor that gets the reason when the command cannot be started, and nothing
-otherwise) and ``terminal`` (a descriptor, or null). Each byte after that is the number of a signal for the command.
+/etc/hosts, or null), ``status`` (a descriptor that gets the command's process id, or the reason why it cannot be
+started) and ``terminal`` (a descriptor, or null). Each byte after that is the number of a signal for the command.
 When the input ends, so does everything here. Nothing of it is on the command line, where others could read it.
 """
 
@@ -48,6 +48,7 @@ def main() -> int:
     except (OSError, ValueError) as error:
         os.write(status, str(error).encode())
         return 127
+    os.write(status, str(command).encode())
     for descriptor in [status, wanted["terminal"]]:
         if descriptor is not None:
             os.close(descriptor)
