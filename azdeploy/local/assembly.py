@@ -35,6 +35,7 @@ class Parts:
     application: Application
     authority: Authority
     inventory: Inventory
+    operations: Operations
     resource_groups: ResourceGroups
     store: Store
 
@@ -42,11 +43,13 @@ class Parts:
         """Take up what an earlier endpoint left; say in a sentence each what another runtime does not bring back."""
         not_back = self.inventory.restore()
         self.resource_groups.restore()
+        self.operations.give_up()
         return not_back
 
     def close(self) -> None:
         """Stop all containers and let go of the files."""
         self.resource_groups.close()
+        self.operations.close()
         self.inventory.close()
         self.store.close()
 
@@ -56,7 +59,7 @@ def assemble(home: Home, options: Options, runtime: Runtime, clock: Clock, *, re
     make_folder(home.path)
     authority = Authority(home, clock)
     store = Store(home.resources, home.store_key)
-    machine = Machine(runtime=runtime, clock=clock, operations=Operations(clock), settings=options.settings)
+    machine = Machine(runtime=runtime, clock=clock, operations=Operations(clock, store), settings=options.settings)
     inventory = Inventory(machine, store, authority.identity.tenant)
     subscriptions = Subscriptions(authority.identity)
     resource_groups = ResourceGroups(machine, store, subscriptions)
@@ -83,7 +86,12 @@ def assemble(home: Home, options: Options, runtime: Runtime, clock: Clock, *, re
         recorder=None if record is None else Recorder(record),
     )
     return Parts(
-        application=application, authority=authority, inventory=inventory, resource_groups=resource_groups, store=store
+        application=application,
+        authority=authority,
+        inventory=inventory,
+        operations=machine.operations,
+        resource_groups=resource_groups,
+        store=store,
     )
 
 

@@ -75,6 +75,62 @@ def test_an_image_that_is_gone_fails_the_group_and_not_the_endpoint(tmp_path: Pa
         assert after.group()["properties"]["instanceView"]["state"] == "Failed"
 
 
+def test_an_operation_can_be_polled_after_a_restart_whether_it_was_over_or_not(tmp_path: Path) -> None:
+    where = Home(tmp_path / "home")
+    with served(where, options=Options(latency="recorded")) as before:
+        before.arm.ask("PUT", "resourceGroups/rg", {"location": "westus"})
+        over = before.arm.ask("PUT", ONE, group_body())
+        before.clock.move(32)
+        told = before.arm.done(over).body
+        pending = before.arm.ask("PUT", f"{ONE}-2", group_body())
+        assert before.arm.ask("GET", pending.headers["azure-asyncoperation"]).body["status"] == "Pending"
+    for _ in range(2):
+        with served(where) as after:
+            assert after.arm.ask("GET", over.headers["azure-asyncoperation"]).body == told
+            assert after.arm.done(pending).body["status"] == "Succeeded"
+            assert after.group("cg-2")["properties"]["provisioningState"] == "Succeeded"
+
+
+def test_an_operation_that_failed_says_why_after_a_restart_too(tmp_path: Path) -> None:
+    where = Home(tmp_path / "home")
+    with served(where, runtime=FakeRuntime(mine=Program())) as before:
+        before.arm.make("cg", group_body("mine"))
+        before.arm.ask("POST", f"{ONE}/stop")
+        del before.runtime.programs["mine"]
+        started = before.arm.ask("POST", f"{ONE}/start")
+        failed = before.arm.done(started).body
+        assert (failed["status"], failed["error"]["code"]) == ("Failed", "InaccessibleImage")
+    with served(where) as after:
+        assert after.arm.ask("GET", started.headers["azure-asyncoperation"]).body == failed
+
+
+def test_an_operation_that_nobody_takes_up_after_a_restart_has_failed(tmp_path: Path) -> None:
+    where = Home(tmp_path / "home")
+    with served(where) as before:
+        before.arm.make("cg", group_body())
+        before.arm.ask("POST", f"{ONE}/stop")
+    with served(where, options=Options(latency="recorded")) as before:
+        started = before.arm.ask("POST", f"{ONE}/start")
+        assert before.arm.ask("GET", started.headers["azure-asyncoperation"]).body["status"] == "Pending"
+    with served(where) as after:
+        poll = after.arm.ask("GET", started.headers["azure-asyncoperation"]).body
+        assert (poll["status"], poll["error"]["code"]) == ("Failed", "OperationCancelled")
+
+
+def test_the_deletion_of_a_resource_group_can_be_polled_after_a_restart(tmp_path: Path) -> None:
+    where = Home(tmp_path / "home")
+    with served(where) as before:
+        before.arm.make("cg", group_body())
+        polls = [before.arm.ask("DELETE", "resourceGroups/rg").headers["location"] for _ in range(2)]
+    with served(where) as after:
+        assert [after.arm.ask("GET", poll).status for poll in polls] == [202, 202]
+        after.clock.move(1)
+        for poll in polls:
+            eventually(lambda poll=poll: after.arm.ask("GET", poll).status == 200)
+    with served(where) as again:
+        assert [again.arm.ask("GET", poll).status for poll in polls] == [200, 200]
+
+
 class Other(FakeRuntime):
     """Another runtime with other images."""
 

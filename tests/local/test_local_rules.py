@@ -256,6 +256,19 @@ def test_the_first_word_on_an_operation_counts() -> None:
         operations.find("other")
 
 
+def test_the_oldest_operations_are_forgotten_also_in_the_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "resources", tmp_path / "key")
+    operations = Operations(HandClock(), store)
+    first = operations.begin("/some/id")
+    first.end()
+    for _ in range(1000):
+        operations.begin("/some/id").end()
+    with pytest.raises(Refusal):
+        operations.find(first.id)
+    assert len(store.all("operation")) == 1000
+    store.close()
+
+
 def test_recorded_latencies_are_azures_and_none_is_none() -> None:
     assert seconds(Step.CREATE_GROUP, Latency.RECORDED) == 32
     assert seconds(Step.CREATE_GROUP_IN_SUBNET, Latency.RECORDED) == 126

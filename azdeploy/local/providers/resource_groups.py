@@ -160,16 +160,18 @@ class ResourceGroups:
         return operation.id
 
     def _carry_out(self, group: ResourceGroup, operation: Operation) -> None:
+        if self._machine.take_time(Step.DELETE_RESOURCE_GROUP, self._closing):
+            return  # and goes on after the next start
+        error: Refusal | None = Refusal(500, "InternalServerError", "The endpoint could not do that; its log says why.")
         try:
-            if self._machine.take_time(Step.DELETE_RESOURCE_GROUP, self._closing):
-                return
             for contents in self._contents:
                 contents.delete(group.name)
             with self._lock:
                 self._groups.pop(group.name.lower(), None)
                 self._store.remove(_KIND, group.name.lower())
+            error = None
         finally:
-            operation.end()
+            operation.end(error)
 
     def _result(self, request: Request) -> Reply:
         self._subscriptions.require(request)
@@ -178,7 +180,7 @@ class ResourceGroups:
         operation.hold(self._machine.hold)
         if operation.progress is Progress.PENDING:
             return Reply(status=202, headers=self._poll(request, job))
-        return Reply(status=200)
+        return Reply(status=200) if operation.error is None else operation.error.reply()
 
     def _poll(self, request: Request, job: str) -> dict[str, str]:
         where = _RESULT.format(subscription=request.params["subscription"], job=_job_name(job))
