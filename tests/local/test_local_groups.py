@@ -281,6 +281,35 @@ def test_an_init_container_that_fails_for_good_keeps_the_others_from_starting(tm
         assert [started.container.name for started in runtime.started] == ["first"]
 
 
+def test_an_init_container_that_crashes_for_ever_shows_its_states_while_the_group_is_pending(tmp_path: Path) -> None:
+    clock = HandClock()
+    runtime = FakeRuntime(prepare=Program("no!\n", ends=[3]))
+    with served(Home(tmp_path / "home"), runtime=runtime, clock=clock) as machine:
+        machine.arm.ask("PUT", "resourceGroups/rg", {"location": "westus"})
+        init = [{"name": "first", "properties": {"image": "prepare"}}]
+        created = machine.arm.ask("PUT", ONE, group_body(initContainers=init))
+
+        def shown() -> dict[str, Any]:
+            return dict(machine.group()["properties"]["initContainers"][0]["properties"].get("instanceView", {}))
+
+        for crashes, wait in enumerate((10, 20, 40), 1):
+            waiting = f"CrashLoopBackOff: Back-off {wait}s restarting failed"
+            eventually(lambda waiting=waiting: shown().get("currentState", {}).get("detailStatus") == waiting)
+            assert shown()["restartCount"] == crashes
+            assert shown()["previousState"]["exitCode"] == 3
+            clock.move(wait)
+        properties = machine.group()["properties"]
+        assert (properties["provisioningState"], properties["instanceView"]["state"]) == ("Pending", "Pending")
+        waiting = properties["containers"][0]["properties"]["instanceView"]["currentState"]
+        assert waiting == {"state": "Waiting", "detailStatus": ""}
+        assert machine.arm.ask("GET", f"{ONE}/containers/first/logs").body["content"] == "no!\n"
+        poll = machine.arm.ask("GET", created.headers["azure-asyncoperation"]).body
+        assert poll["status"] == "Pending"
+        assert {"Failed", "BackOff"} & {event["name"] for event in poll["properties"]["events"]}
+        assert machine.arm.ask("DELETE", ONE).status == 200
+        assert machine.arm.ask("GET", ONE).status == 404
+
+
 def test_an_image_that_is_not_there_is_refused_before_anything_happens(machine: Served) -> None:
     refused = machine.arm.ask("PUT", ONE, group_body("nosuch:1"))
     assert (refused.status, refused.code) == (400, "InaccessibleImage")

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_machine import GROUPS, Answer, Served, eventually, group_body, served
+from local_machine import GROUPS, Answer, FakeRuntime, Program, Served, eventually, group_body, served
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from azdeploy.local.home import Home
+from azdeploy.local.options import Options
 
 ONE = f"resourceGroups/rg/{GROUPS}/cg"
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Served]:
-    with served(Home(tmp_path / "home")) as found:
+    with served(Home(tmp_path / "home"), runtime=FakeRuntime(job=Program("no\n", ends=[2]))) as found:
         found.arm.make("cg", group_body())
         yield found
 
@@ -91,12 +92,35 @@ def test_a_command_that_cannot_be_run_says_so(machine: Served, command: str, tol
         assert str(stream.recv()).startswith(told)
 
 
-def test_a_container_that_does_not_run_is_promised_and_then_told(machine: Served) -> None:
+def test_a_container_that_ended_is_promised_and_then_told(machine: Served) -> None:
+    machine.arm.make("ended", group_body("job", policy="Never"))
+    eventually(lambda: machine.group("ended")["properties"]["instanceView"]["state"] == "Failed")
+    for verb, body in (("exec", {"command": "ls"}), ("attach", None)):
+        promised = machine.arm.ask("POST", f"resourceGroups/rg/{GROUPS}/ended/containers/one/{verb}", body).body
+        with open_stream(machine, promised["webSocketUri"]) as stream:
+            stream.send(promised["password"])
+            assert stream.recv() == "The container 'one' is not running.\r\n"
+
+
+def test_a_stopped_group_has_no_sessions(machine: Served) -> None:
     machine.arm.ask("POST", f"{ONE}/stop")
-    promised = execute(machine).body
-    with open_stream(machine, promised["webSocketUri"]) as stream:
-        stream.send(promised["password"])
-        assert stream.recv() == "The container 'one' is not running.\r\n"
+    for refused in (execute(machine), machine.arm.ask("POST", f"{ONE}/containers/one/attach")):
+        assert (refused.status, refused.code) == (409, "ContainerGroupStopped")
+        assert refused.message == "Container Group 'cg' in resource group 'rg' is stopped."
+    machine.arm.done(machine.arm.ask("POST", f"{ONE}/start"))
+    assert execute(machine).status == 200
+
+
+def test_a_group_that_has_not_been_started_yet_has_no_sessions(tmp_path: Path) -> None:
+    with served(Home(tmp_path / "home"), options=Options(latency="recorded")) as machine:
+        machine.arm.ask("PUT", "resourceGroups/rg", {"location": "westus"})
+        created = machine.arm.ask("PUT", ONE, group_body())
+        for refused in (execute(machine), machine.arm.ask("POST", f"{ONE}/containers/one/attach")):
+            assert (refused.status, refused.code) == (409, "ContainerGroupDeploymentNotReady")
+            assert "'cg' is not ready yet" in refused.message
+        machine.clock.move(32)
+        machine.arm.done(created)
+        assert execute(machine).status == 200
 
 
 def test_a_client_that_leaves_ends_the_session(machine: Served) -> None:

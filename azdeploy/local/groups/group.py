@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from azdeploy.arm.codec import FaultyBodyError
 from azdeploy.arm.container_group import CODEC
@@ -37,7 +38,11 @@ class Keeper:
 
 
 class Group:
-    """A container group and its current life, if it has one."""
+    """A container group and its current life, if it has one.
+
+    Its lock is held while the keeper is told of changes, so that these arrive in their order; hence the keeper must
+    never ask anything of a group that takes this lock while it holds what ``keep`` and ``place`` wait for.
+    """
 
     def __init__(self, record: Record, machine: Machine, keeper: Keeper) -> None:
         self.record = record
@@ -64,11 +69,11 @@ class Group:
         """Start the containers again after the endpoint's own restart, in the background and without Azure's delays."""
         return self._begin("Pending", None, self._revive)
 
-    def update(self, record: Record) -> Operation:
-        """Take on another body and start all containers anew, in the background."""
+    def update(self, change: Callable[[Record], Record]) -> Operation:
+        """Take on another body, which ``change`` puts into the record, and start all containers anew, in the background."""
         with self._lock:
             self._refuse_in_transition()
-            self.record = replace(record, status=Status.RUNNING)
+            self.record = replace(change(self.record), status=Status.RUNNING)
             return self._begin("Updating", Step.CREATE_GROUP, lambda: self._reopen(""))
 
     def restart(self) -> Operation:
@@ -90,14 +95,14 @@ class Group:
         try:
             self._end_life("")
             if self.record.status is not Status.ENDED:
-                self._change(replace(self.record, status=Status.STOPPED, state="Stopped"))
+                self._change(status=Status.STOPPED, state="Stopped")
         finally:
             self._in_transition = False
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Replace the tags; nothing is restarted."""
         with self._lock:
-            self._change(replace(self.record, body=self.record.body | {"tags": dict(tags)}))
+            self._change(body=self.record.body | {"tags": dict(tags)})
 
     def end(self) -> None:
         """Stop everything and let go of the machine, whatever is under way; the record stays as it is."""
@@ -107,10 +112,11 @@ class Group:
             life.stop(GRACE)
         if worker is not None:
             worker.join()
-        if self._life is not None:
-            self._life.stop(GRACE)
-            self._life.close()
-            self._life = None
+        with self._lock:
+            life, self._life = self._life, None
+        if life is not None:
+            life.stop(GRACE)
+            life.close()
 
     # What it shows
 
@@ -161,6 +167,22 @@ class Group:
                 return str(one["name"])
         message = f"The container '{name}' in container group '{self.record.place.name}' does not exist."
         raise Refusal(404, "ContainerNotFound", message)
+
+    def require_deployed(self, container: str) -> None:
+        """Let exec and attach pass; Refusal 409 where the group has not been started yet, or is stopped.
+
+        For a container that ended by itself Azure was recorded to promise a session all the same.
+        """
+        place, life = self.record.place, self._life
+        running = life.find(container) if life is not None else None
+        if running is not None and running.live() is not None:
+            return
+        if self.provisioning == "Pending":
+            told = f"The deployment of container group '{place.name}' is not ready yet, please retry later."
+            raise Refusal(409, "ContainerGroupDeploymentNotReady", told)
+        if self.record.status is Status.STOPPED:
+            told = f"Container Group '{place.name}' in resource group '{place.resource_group}' is stopped."
+            raise Refusal(409, "ContainerGroupStopped", told)
 
     def events(self) -> list[Json]:
         """Return the events of all containers, as operations tell them."""
@@ -253,23 +275,15 @@ class Group:
         life = Life(setting, self._note_end)
         with self._lock:
             self._life = life
-        started = replace(
-            self.record,
-            address=sandbox.address,
-            runtime=self._machine.runtime.name,
-            status=Status.RUNNING,
-            state="Running",
-            views={},
-            logs={},
-        )
-        self._change(started)
+        about = {"address": sandbox.address, "runtime": self._machine.runtime.name}
+        self._change(**about, status=Status.RUNNING, state="Running", views={}, logs={})
         if not self._cancelled.is_set():
             life.start()
 
     def _reopen(self, address: str) -> None:
         self._end_life(address and "Killing container {name} (platform initiated).")
         if address:
-            self._change(replace(self.record, address=address))
+            self._change(address=address)
         self._open()
 
     def _new_address(self) -> str:
@@ -282,7 +296,7 @@ class Group:
         if life is None:
             return
         life.stop(GRACE, lambda name: message.format(name=name))
-        self._change(replace(self.record, views=dict(life.views()), logs=dict(life.logs())))
+        self._change(views=dict(life.views()), logs=dict(life.logs()))
         with self._lock:
             self._life = None
         life.close()
@@ -293,17 +307,18 @@ class Group:
             life = self._life
             if life is None or self._in_transition or not life.has_ended or self.is_terminated:
                 return
-            left = replace(self.record, status=Status.ENDED, state=life.state, views=dict(life.views()))
-            self._change(replace(left, logs=dict(life.logs())))
+            views, logs = dict(life.views()), dict(life.logs())
+            self._change(status=Status.ENDED, state=life.state, views=views, logs=logs)
 
     def _events_of(self, container: str) -> EventLog:
         with self._lock:
             return self._events.setdefault(container, EventLog())
 
-    def _change(self, record: Record) -> None:
+    def _change(self, **values: Any) -> None:
+        """Put values into the record and have it kept; both in one go, so that no change undoes another."""
         with self._lock:
-            self.record = record
-        self._keeper.keep(record)
+            self.record = replace(self.record, **values)
+            self._keeper.keep(self.record)
 
 
 def definition_of(record: Record) -> ContainerGroup:

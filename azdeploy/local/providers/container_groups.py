@@ -89,7 +89,9 @@ class ContainerGroups:
         place = Place(
             subscription=request.params["subscription"], resource_group=home.name, name=request.params["name"]
         )
-        group, operation, created = self.inventory.put(place, body, home.location)
+        group, operation, created = self.inventory.put(
+            place, body, home.location, lambda: self._resource_groups.require(request, writing=True)
+        )
         headers = self._headers(request, group, operation)
         return Reply(status=201 if created else 200, body=group.body(request.api_version), headers=headers)
 
@@ -147,12 +149,14 @@ class ContainerGroups:
         command = body.get("command")
         if not isinstance(command, str) or not command.strip():
             raise Refusal(400, "InvalidCommand", f"The command for container '{name}' is not specified.")
+        group.require_deployed(name)
         promise = self.sessions.promise(Stream.EXEC, group, name, command=command, size=_size(body.get("terminalsize")))
         return Reply(body=promise.answer(request.base))
 
     def _attach(self, request: Request) -> Reply:
         group = self._find(request)
         name = group.container_name(request.params["container"])
+        group.require_deployed(name)
         return Reply(body=self.sessions.promise(Stream.ATTACH, group, name).answer(request.base))
 
     def _operation(self, request: Request) -> Reply:
