@@ -196,7 +196,7 @@ def _launch(where: Home, options: Options) -> Connection:
 
 
 def _command(arguments: list[str]) -> list[str]:
-    return [sys.executable, "-m", "azdeploy.local", *arguments]
+    return [sys.executable, "-P", "-m", "azdeploy.local", *arguments]  # -P: not what lies in the working directory
 
 
 def _environment() -> dict[str, str]:

@@ -147,6 +147,15 @@ def test_a_start_with_the_other_runtime_tells_what_does_not_come_back(image: str
     eventually(lambda: "secret is hush-hush" in logs(third))
 
 
+def test_what_lies_in_the_working_directory_is_not_taken_for_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "azdeploy").mkdir()
+    (tmp_path / "azdeploy/__init__.py").write_text("raise SystemExit('not this one')\n")
+    monkeypatch.chdir(tmp_path)
+    assert endpoint.start(PROCESS) == endpoint.find()
+
+
 def test_a_stopped_group_stays_stopped_and_shows_how_it_ended(image: str) -> None:
     first = endpoint.start(PROCESS)
     deployed(first, image)
