@@ -70,7 +70,7 @@ class Group:
         return self._begin("Pending", None, self._revive)
 
     def update(self, change: Callable[[Record], Record]) -> Operation:
-        """Take on another body, which ``change`` puts into the record, and start all containers anew, in the background."""
+        """Change the record, its body above all, and start all containers anew, in the background."""
         with self._lock:
             self._refuse_in_transition()
             self.record = replace(change(self.record), status=Status.RUNNING)

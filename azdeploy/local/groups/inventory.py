@@ -28,7 +28,12 @@ _RESTORE_SECONDS = 20.0
 
 
 class Inventory:
-    """The container groups by id, kept in the store."""
+    """The container groups by id, kept in the store.
+
+    Locks are taken in this order only, or threads would wait for each other for ever: first the one for requests that
+    create and delete, then a group's own, then the one for what is known here. A group that has changed comes here with
+    its own lock held, so nothing that takes a group's lock is called under the last one; reading a record takes none.
+    """
 
     def __init__(self, machine: Machine, store: Store, tenant: str) -> None:
         self.machine = machine
@@ -36,8 +41,11 @@ class Inventory:
         self._tenant = tenant
         self._groups: dict[str, Group] = {}
         self._given: dict[str, str] = {}  # addresses that were given out and may not stand in the records yet
+        self._leaving: dict[str, Group] = {}  # groups that are forgotten already, but still end their containers
         self._published: dict[str, str] = {}
+        self._requests = threading.Lock()
         self._lock = threading.RLock()
+        self._closed = False
         self._keeper = Keeper(self._keep, self._place)
 
     def restore(self) -> list[str]:
@@ -46,11 +54,10 @@ class Inventory:
         With another runtime than before, wait a while for the groups and say in a sentence each which do not come back.
         """
         moved: list[Operation] = []
-        for document in self._store.all(_KIND).values():
-            record = from_document(document)
-            group = Group(record, self.machine, self._keeper)
-            self._groups[record.place.key] = group
-            match record.status:
+        records = [from_document(document) for document in self._store.all(_KIND).values()]
+        self._groups = {record.place.key: Group(record, self.machine, self._keeper) for record in records}
+        for group in self._groups.values():
+            match group.record.status:
                 case Status.RUNNING:
                     has_moved = group.has_moved
                     operation = group.restore()
@@ -62,9 +69,9 @@ class Inventory:
 
     def close(self) -> None:
         """Stop everything that runs; it stays in the store, to be started again."""
-        with self._lock:
-            groups = list(self._groups.values())
-        _at_once(groups, Group.end)
+        with self._requests:
+            self._closed = True
+        _at_once(self.all(), Group.end)
 
     def find(self, place: Place) -> Group | None:
         """Return the group at a place, None where there is none."""
@@ -78,35 +85,53 @@ class Inventory:
         wanted = None if resource_group is None else resource_group.lower()
         return [group for _, group in found if wanted in (None, group.record.place.resource_group.lower())]
 
-    def put(self, place: Place, body: Json, default_location: str) -> tuple[Group, Operation, bool]:
-        """Create a group or update the one that is there; True for a creation. Refusal for what Azure would refuse."""
+    def put(
+        self, place: Place, body: Json, default_location: str, require: Callable[[], object] = lambda: None
+    ) -> tuple[Group, Operation, bool]:
+        """Create a group or update the one that is there; True for a creation. Refusal for what Azure would refuse.
+
+        To look for images takes a while; ``require`` refuses when the place for the group is gone after that.
+        """
         wanted = self._wanted(place, body, default_location)
         existing = self.find(place)
         if existing is not None:
             check_update(place.name, existing.record.body, wanted.body)
         group = self._checked(wanted)
         find_images(self.machine, group)
-        with self._lock:
+        with self._requests:
+            require()
+            self._require_settled(place)
+            self._require_free_name(wanted)
             existing = self.find(place)
             if existing is not None:
                 return existing, self._update(existing, wanted), False
             return self._create(wanted, group)
 
     def delete(self, place: Place) -> Group | None:
-        """End a group and forget it; return it as it was, None where there is none."""
-        with self._lock:
+        """Forget a group and end it; return it as it was, None where there is none.
+
+        Until its containers have ended, no other group takes its place.
+        """
+        with self._requests, self._lock:
             group = self._groups.pop(place.key, None)
+            if group is None:
+                return None
             self._given.pop(place.key, None)
-        if group is None:
-            return None
-        group.end()
-        self._store.remove(_KIND, place.key)
+            self._leaving[place.key] = group
+            self._store.remove(_KIND, place.key)
+        try:
+            group.end()
+        finally:
+            with self._lock:
+                del self._leaving[place.key]
         self._publish()
         return group
 
     def delete_all(self, resource_group: str) -> None:
-        """End and forget every group of a resource group."""
-        _at_once(self.all(resource_group), lambda group: self.delete(group.record.place))
+        """End and forget every group of a resource group; one that is just being created counts, too."""
+        with self._requests:
+            groups = self.all(resource_group)
+        _at_once(groups, lambda group: self.delete(group.record.place))
 
     def _wanted(self, place: Place, body: Json, default_location: str) -> Record:
         settled = canonical(body)
@@ -120,19 +145,30 @@ class Inventory:
         group = definition_of(record)
         if refusals := self.machine.runtime.refusals(group):
             raise Refusal(400, "NotSupportedOnThisMachine", " ".join(refusals))
+        self._require_free_name(record)
+        return group
+
+    def _require_settled(self, place: Place) -> None:
+        if self._closed:
+            raise Refusal(503, "ServiceUnavailable", "The endpoint is being ended and takes on nothing more.")
+        if place.key in self._leaving:
+            message = f"The container group '{place.name}' is still transitioning, please retry later."
+            raise Refusal(409, "ContainerGroupTransitioning", message)
+
+    def _require_free_name(self, record: Record) -> None:
         for other in self.all():
             if record.fqdn and other.record.fqdn == record.fqdn and other.record.place.key != record.place.key:
                 label = record.body["properties"]["ipAddress"]["dnsNameLabel"]
                 told = f"The DNS name label '{label}' in container group '{record.place.name}' not available."
                 raise Refusal(400, "DnsNameLabelNotAvailable", f"{told} Try using a different label.")
-        return group
 
     def _create(self, wanted: Record, definition: ContainerGroup) -> tuple[Group, Operation, bool]:
         record = replace(with_identity(wanted, self._tenant), address=self._place(wanted))
         record = replace(record, runtime=self.machine.runtime.name)
         _require_ports(definition, record.address)
         group = Group(record, self.machine, self._keeper)
-        self._groups[record.place.key] = group
+        with self._lock:
+            self._groups[record.place.key] = group
         self._keep(record)
         return group, group.create(), True
 
@@ -140,9 +176,12 @@ class Inventory:
         if existing.is_terminated:
             message = f"The container group '{wanted.place.name}' is terminated; delete it before it is created anew."
             raise Refusal(400, "InvalidContainerGroupUpdate", message)
-        before = existing.record
-        merged = replace(before, body=wanted.body, fqdn=wanted.fqdn)
-        return existing.update(with_identity(merged, self._tenant))
+        check_update(wanted.place.name, existing.record.body, wanted.body)
+
+        def change(record: Record) -> Record:
+            return with_identity(replace(record, body=wanted.body, fqdn=wanted.fqdn), self._tenant)
+
+        return existing.update(change)
 
     def _name(self, place: Place, body: Json) -> str:
         address = body["properties"].get("ipAddress", {})
@@ -158,14 +197,16 @@ class Inventory:
         """Return an address that no group has, this one's own former one included."""
         with self._lock:
             others = {address for key, address in self._given.items() if key != record.place.key}
-            taken = {group.record.address for group in self._groups.values()} | {record.address} | others
+            known = (*self._groups.values(), *self._leaving.values())
+            taken = {group.record.address for group in known} | {record.address} | others
             self._given[record.place.key] = self.machine.runtime.address(taken - {""})
             return self._given[record.place.key]
 
     def _keep(self, record: Record) -> None:
         with self._lock:
-            if record.place.key not in self._groups:
-                return
+            group = self._groups.get(record.place.key)
+            if group is None or group.record.key != record.key:
+                return  # It was deleted; another one may have its place by now.
             self._store.save(_KIND, record.place.key, record.document())
         self._publish()
 
