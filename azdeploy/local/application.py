@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import urllib.parse
 import uuid
 from collections.abc import Mapping
@@ -18,10 +17,11 @@ from starlette.routing import WebSocketRoute
 
 from azdeploy.local.clock import Clock
 from azdeploy.local.identity import ADFS, Authority, cloud_endpoints, openid_configuration
+from azdeploy.local.json_text import encode, parse
 from azdeploy.local.recording import Exchange, Recorder
 from azdeploy.local.router import Router, tidy
 from azdeploy.local.streams import Streams
-from azdeploy.local.wire import Json, Refusal, Reply, Request, bad_content
+from azdeploy.local.wire import Refusal, Reply, Request
 
 _METHODS = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"]
 _LARGEST = (
@@ -112,7 +112,7 @@ class Application:
             path=asked.path,
             base=asked.base,
             query=_query(asked.query),
-            body=_json(asked.content),
+            body=parse(asked.content),
         )
         return self._router.answer(request)
 
@@ -204,21 +204,9 @@ def _query(text: str) -> dict[str, str]:
     }
 
 
-def _json(content: bytes) -> Json | None:
-    if not content.strip():
-        return None
-    try:
-        body = json.loads(content.decode("utf-8-sig"))
-    except ValueError as error:
-        raise bad_content(f"The request content was invalid and could not be deserialized: '{error}'.") from error
-    if not isinstance(body, dict):
-        raise bad_content("The request content was invalid and could not be deserialized: it should be a JSON object.")
-    return body
-
-
 def _response(reply: Reply, headers: Mapping[str, str]) -> Response:
     if reply.body is None:
         return Response(status_code=reply.status, headers=dict(headers))
-    content = json.dumps(reply.body, separators=(",", ":"), ensure_ascii=False).encode()
+    content = encode(reply.body)
     kind = {"Content-Type": "application/json; charset=utf-8"}
     return Response(content, status_code=reply.status, headers={**headers, **kind})

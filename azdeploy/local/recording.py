@@ -78,7 +78,7 @@ def _request_body(content: bytes) -> Any:
         return None
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _HIDDEN  # a form with the client secret, or nothing that can be read
 
 

@@ -7,14 +7,15 @@ from datetime import datetime
 from azdeploy.local.wire import bad_content
 
 _MOST = 4 * 1024 * 1024  # https://learn.microsoft.com/rest/api/container-instances/containers/list-logs
+_DIGITS = 10  # as many as a number of 32 bits may have
 
 
 def select(text: str, tail: str | None) -> str:
     """Return the last ``tail`` lines of a log, or the last 4 MB of all of it."""
     if tail is None:
         return text[-_MOST:]
-    if not tail.isdecimal():
-        raise bad_content(f"The tail of a log is a number of lines, not '{tail}'.")
+    if not tail.isdecimal() or len(tail) > _DIGITS:
+        raise bad_content(f"The tail of a log is a number of lines, not '{tail[:60]}'.")
     lines = text.splitlines(keepends=True)
     return "".join(lines[max(len(lines) - int(tail), 0) :])
 

@@ -7,6 +7,7 @@ https://learn.microsoft.com/rest/api/container-instances/container-groups/create
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
@@ -18,7 +19,7 @@ class Kind(Enum):
     """What a value is, where it is not an object or a list."""
 
     TEXT = "a text"
-    INTEGER = "a whole number"
+    INTEGER = "a whole number of 32 bits"
     NUMBER = "a number"
     FLAG = "true or false"
     SECRET = "a secret text"  # noqa: S105 - names the kind, holds none
@@ -162,6 +163,16 @@ BODY: dict[str, Any] = {
 }
 
 
+_EXEC = {"command": _TEXT, "terminalSize": {"rows": _INTEGER, "cols": _INTEGER}}
+_BEYOND = 2**31  # Azure's reference says int32 of every whole number here
+
+
+def exec_request(body: Json) -> Json:
+    """Return the body of a request for exec in Azure's spelling; Refusal for a value of the wrong kind."""
+    result = _settle(body, _EXEC, "")
+    return result if isinstance(result, dict) else {}
+
+
 def canonical(body: Json) -> Json:
     """Return a request body in Azure's spelling and order, without what is unknown, read-only or null.
 
@@ -209,24 +220,28 @@ def _text(value: Any, path: str) -> str:
 
 
 def _integer(value: Any, path: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _wrong(path, "a whole number")
-    try:
-        number = float(value)
-    except ValueError:
-        raise _wrong(path, "a whole number") from None
-    if not number.is_integer():
-        raise _wrong(path, "a whole number")
+    number = _finite(value)
+    if number is None or not number.is_integer() or not -_BEYOND <= number < _BEYOND:
+        raise _wrong(path, Kind.INTEGER.value)
     return int(number)
 
 
 def _number(value: Any, path: str) -> float:
+    number = _finite(value)
+    if number is None:
+        raise _wrong(path, Kind.NUMBER.value)
+    return number
+
+
+def _finite(value: Any) -> float | None:
+    """Return a number, or a text that holds one; None for all else, infinity included."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _wrong(path, "a number")
+        return None
     try:
-        return float(value)
-    except ValueError:
-        raise _wrong(path, "a number") from None
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _flag(value: Any, path: str) -> bool:

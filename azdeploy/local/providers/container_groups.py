@@ -10,6 +10,7 @@ from azdeploy.local.groups.inventory import Inventory
 from azdeploy.local.groups.log_text import select
 from azdeploy.local.groups.record import TYPE, Place
 from azdeploy.local.groups.sessions import Sessions, Stream
+from azdeploy.local.groups.shape import exec_request
 from azdeploy.local.latency import Step
 from azdeploy.local.operations import Operation, Progress
 from azdeploy.local.providers.networks import Networks
@@ -26,6 +27,7 @@ _CONTAINER = f"{_ONE}/containers/{{container}}"
 _OPERATION = f"{SUBSCRIPTION}/providers/{NAMESPACE}/locations/{{location}}/operations/{{operation}}"
 _OPERATION_VERSION = "2018-06-01"  # Azure's, whatever the caller's is
 _POLL_AGAIN = "1"  # seconds; without it az waits thirty
+_LARGEST_SIZE = 65535  # a terminal's rows and columns are numbers of 16 bits
 _LIMITS = {
     "x-ms-ratelimit-remaining-subscription-resource-requests-pt1h": "1799",
     "x-ms-ratelimit-remaining-subscription-resource-requests-pt5m": "899",
@@ -145,12 +147,12 @@ class ContainerGroups:
     def _exec(self, request: Request) -> Reply:
         group = self._find(request)
         name = group.container_name(request.params["container"])
-        body = {key.lower(): value for key, value in request.content().items()}
-        command = body.get("command")
-        if not isinstance(command, str) or not command.strip():
+        body = exec_request(request.content())
+        command = body.get("command", "")
+        if not command.strip():
             raise Refusal(400, "InvalidCommand", f"The command for container '{name}' is not specified.")
         group.require_deployed(name)
-        promise = self.sessions.promise(Stream.EXEC, group, name, command=command, size=_size(body.get("terminalsize")))
+        promise = self.sessions.promise(Stream.EXEC, group, name, command=command, size=_size(body))
         return Reply(body=promise.answer(request.base))
 
     def _attach(self, request: Request) -> Reply:
@@ -186,10 +188,8 @@ def _listing(groups: Sequence[Group], request: Request) -> Reply:
     return Reply(body={"value": [group.body(request.api_version, listed=True) for group in groups]})
 
 
-def _size(given: Json | None) -> tuple[int, int]:
-    sizes = {key.lower(): value for key, value in (given or {}).items()}
-    rows, columns = sizes.get("rows"), sizes.get("cols")
-    return (
-        rows if isinstance(rows, int) and rows > 0 else 24,
-        columns if isinstance(columns, int) and columns > 0 else 80,
-    )
+def _size(body: Json) -> tuple[int, int]:
+    """Return the rows and columns of a terminal, as far as a terminal can have them."""
+    given = body.get("terminalSize", {})
+    rows, columns = given.get("rows", 0), given.get("cols", 0)
+    return min(rows, _LARGEST_SIZE) if rows > 0 else 24, min(columns, _LARGEST_SIZE) if columns > 0 else 80
