@@ -85,14 +85,18 @@ def _start(options: Options) -> Connection:
 
 def find() -> Connection | None:
     """Return the running endpoint of this user, None where none answers."""
-    where = home()
+    found = _told(home())
+    return found if found and _answers(found) else None
+
+
+def _told(where: Home) -> Connection | None:
+    """Return what the last endpoint told about itself, whether it still answers or not."""
     try:
         told = json.loads(where.state.read_bytes())
         told["not_back"] = tuple(told["not_back"])
-        found = Connection(ca_file=where.ca, secret_file=where.secret, **told)
+        return Connection(ca_file=where.ca, secret_file=where.secret, **told)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return found if _answers(found) else None
 
 
 def stop() -> bool:
@@ -103,9 +107,11 @@ def stop() -> bool:
             return False
     require_extra()
     with _one_at_a_time(where):
-        running = find()
-        if running is None:
+        if not _lives(where):
             return False
+        running = _told(where)
+        if running is None:
+            raise LocalError("Azure on this machine is just starting or ending.", hint="Try again in a moment.")
         _terminate(running.pid)
         _await_end(where, running.pid)
         return True
@@ -168,8 +174,15 @@ def _one_at_a_time(where: Home) -> Iterator[None]:
 
 
 def _launch(where: Home, options: Options) -> Connection:
+    for _ in _ticks(_ANSWER_SECONDS):  # a former one may be ending just now
+        if not _lives(where):
+            break
+    else:
+        raise LocalError(
+            "An endpoint of this state folder runs, but does not answer.",
+            hint="Wait for it, or `azdeploy local stop` ends it.",
+        )
     with using(where.path):
-        where.state.unlink(missing_ok=True)
         descriptor = os.open(where.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as log:
         begins = log.tell()
@@ -189,7 +202,7 @@ def _launch(where: Home, options: Options) -> Connection:
             with where.log.open("rb") as log:
                 log.seek(begins)
                 raise LocalError(_last_line(log.read().decode(errors="replace")) or "The endpoint ended at once.")
-        if where.state.exists() and (running := find()):
+        if (running := _told(where)) and running.pid == child.pid and _answers(running):
             return running
     child.terminate()
     raise LocalError(f"The endpoint does not answer after {_START_SECONDS:.0f} seconds.", hint=f"See {where.log}.")
@@ -250,6 +263,18 @@ def _answers(found: Connection) -> bool:
             return True
     except OSError:
         return False
+
+
+def _lives(where: Home) -> bool:
+    """Tell whether an endpoint of this state folder is there at all: it holds a lock as long as it lives."""
+    from filelock import FileLock, Timeout
+
+    with using(where.path):
+        try:
+            FileLock(where.run_lock, timeout=0, mode=0o600).acquire().lock.release()
+        except Timeout:
+            return True
+    return False
 
 
 def _terminate(pid: int) -> None:

@@ -143,10 +143,14 @@ def using(folder: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder that only the user may enter; LocalError where that cannot be."""
+    """Make a folder that only the user may enter; LocalError where that cannot be.
+
+    One that is there already keeps its mode: it is the user's choice, and may hold other things.
+    """
     with using(path):
-        path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        path.chmod(_FOLDER_MODE)
+        if not path.is_dir():
+            path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            path.chmod(_FOLDER_MODE)  # whatever the umask says
 
 
 def write_private(path: Path, content: bytes) -> None:

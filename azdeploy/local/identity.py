@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -49,13 +50,20 @@ def load_identity(home: Home) -> Identity:
     return Identity(**json.loads(home.identity.read_text()))
 
 
+def _not_empty(path: Path) -> bytes:
+    """Return a file's content; ValueError for none, with which anybody could sign in."""
+    if content := path.read_bytes():
+        return content
+    raise ValueError(f"{path.name} is empty")
+
+
 class Authority:
     """Issues tokens to whoever knows the client secret, and checks them."""
 
     def __init__(self, home: Home, clock: Clock) -> None:
         self.identity = load_identity(home)
-        self._secret = home.secret.read_bytes()
-        self._key = home.signing_key.read_bytes()
+        self._secret = _not_empty(home.secret)
+        self._key = _not_empty(home.signing_key)
         self._clock = clock
 
     def own_token(self, base: str) -> str:

@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
+from cryptography.fernet import InvalidToken
 from filelock import FileLock, Timeout
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -129,7 +132,8 @@ class Endpoint:
 def run(home: Home, options: Options) -> None:
     """Serve the endpoint of a state folder until a signal ends it; LocalError where that cannot be."""
     make_folder(home.path)
-    with _alone(home), _quiet_signals():
+    with _alone(home), _quiet_signals(), _intact(home):
+        home.state.unlink(missing_ok=True)  # of one that was killed
         record = os.environ.get(RECORD_VARIABLE)
         endpoint = Endpoint(
             Setup(
@@ -211,6 +215,19 @@ def _alone(home: Home) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _intact(home: Home) -> Iterator[None]:
+    """Turn what damaged files in the state folder lead to into a LocalError that says what to do."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, sqlite3.Error, ssl.SSLError, InvalidToken) as error:
+        _log.exception("the state folder is damaged")
+        raise LocalError(
+            f"What Azure on this machine keeps in {home.path} is damaged ({type(error).__name__}).",
+            hint="`azdeploy local reset` forgets it all.",
+        ) from error
 
 
 @contextmanager

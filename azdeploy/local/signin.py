@@ -34,12 +34,12 @@ def az_commands(url: str, *, client_id: str, secret_file: Path) -> Sequence[str]
 
     They may be given again: a cloud that az knows already is told where the endpoint is now.
     """
-    secret = shlex.quote(str(secret_file))
+    secret = shlex.quote(f"@{secret_file}")  # az reads the file, so that the secret is on no command line
     cloud = f"--name {CLOUD} --endpoint-resource-manager {url} --endpoint-active-directory {url}/{TENANT}"
     return (
         f"az cloud register {cloud} 2>/dev/null || az cloud update {cloud}",
         f"az cloud set --name {CLOUD}",
-        f'az login --service-principal --tenant {TENANT} --username {client_id} --password "$(cat {secret})"',
+        f"az login --service-principal --tenant {TENANT} --username {client_id} --password {secret}",
     )
 
 
