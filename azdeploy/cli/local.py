@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from azdeploy.cli.targets import Format, Output, RuntimeName
+
+if TYPE_CHECKING:
+    from azdeploy.local.endpoint import Connection
 
 app = typer.Typer(
     help="Azure on this machine: an ARM endpoint that runs containers.", no_args_is_help=True, rich_markup_mode=None
@@ -28,14 +31,14 @@ def start(
     ] = RuntimeName.AUTO,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 0,
     keep_addresses: Annotated[
-        bool, typer.Option("--keep-addresses", help="A group keeps its address when it restarts.")
-    ] = False,
+        bool | None, typer.Option("--keep-addresses", help="A group keeps its address when it restarts.")
+    ] = None,
     latency: Annotated[
-        Latency, typer.Option(help="How long operations take: no longer than needed, or as recorded from Azure.")
-    ] = Latency.NONE,
+        Latency | None, typer.Option(help="How long operations take: no longer than needed, or as recorded from Azure.")
+    ] = None,
     time_scale: Annotated[
-        float, typer.Option(min=0.001, help="Multiplies recorded latencies and back-off times.")
-    ] = 1.0,
+        float | None, typer.Option(min=0.001, help="Multiplies recorded latencies and back-off times. [default: 1]")
+    ] = None,
 ) -> None:
     """Start the endpoint in the background; one that runs already is left as it is."""
     from azdeploy.local import endpoint
@@ -45,11 +48,13 @@ def start(
             runtime=runtime.value,
             port=port,
             keep_addresses=keep_addresses,
-            latency=latency.value,
+            latency=latency.value if latency else None,
             time_scale=time_scale,
         )
     )
     typer.echo(f"Azure on this machine is up at {machine.url} ({machine.runtime} runtime).")
+    for lost in machine.not_back:
+        typer.echo(f"  {lost}", err=True)
 
 
 @app.command()
@@ -79,12 +84,26 @@ def status(output: Output = Format.TEXT) -> None:
 
     machine = endpoint.find()
     if output is not Format.TEXT:
-        found = {"url": machine.url, "runtime": machine.runtime, "pid": machine.pid} if machine else {}
-        typer.echo(documents.document({"running": machine is not None, **found}, output))
+        typer.echo(documents.document({"running": machine is not None, **_settings(machine)}, output))
     elif machine is None:
         typer.echo("Azure on this machine is not running; 'azdeploy local start' starts it.")
     else:
         typer.echo(f"Azure on this machine is up at {machine.url} ({machine.runtime} runtime, process {machine.pid}).")
+        addresses = "are kept" if machine.keep_addresses else "may change"
+        typer.echo(f"  Addresses {addresses} at a restart; latency {machine.latency}, times by {machine.time_scale:g}.")
+
+
+def _settings(machine: Connection | None) -> dict[str, object]:
+    if machine is None:
+        return {}
+    return {
+        "url": machine.url,
+        "runtime": machine.runtime,
+        "pid": machine.pid,
+        "keepAddresses": machine.keep_addresses,
+        "latency": machine.latency,
+        "timeScale": machine.time_scale,
+    }
 
 
 @app.command()

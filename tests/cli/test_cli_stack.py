@@ -113,3 +113,14 @@ def test_another_runtime_than_the_running_one_is_refused(run, machine: Path) -> 
     told = run("local", "start", "--runtime", "docker")
     assert told.code == 1
     assert "local stop" in told.stderr
+
+
+def test_the_endpoints_settings_are_shown_and_not_changed_in_silence(run) -> None:
+    assert run("local", "start", "--runtime", "process", "--latency", "recorded", "--time-scale", "0.01").code == 0
+
+    assert "may change at a restart; latency recorded, times by 0.01" in run("local", "status").stdout
+    assert run("local", "start").code == 0
+    refused = run("local", "start", "--keep-addresses")
+    assert refused.code == 1
+    assert "local stop" in refused.stderr
+    assert "all that was deployed to it is gone" in run("local", "reset", "--yes").stdout
