@@ -65,6 +65,7 @@ def socket_pair(
     plan = stacks.planned(stack, target)
     if dry_run:
         stacks.end_dry_run(plan, target, output, exit_code=exit_code)
+    stacks.show(plan)
     targets.confirm_losses(plan, yes)
     seen = target.logs(pair.CLIENT, pair.CLIENT) if stacks.unchanged(plan, pair.CLIENT) else ""
     deployment = stacks.deployed(stack, target, timeout, wait=not no_wait)

@@ -26,13 +26,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def planned(stack: Stack, target: ArmTarget) -> Plan:
-    """Compare the stack with what exists, and show the plan on stderr."""
+    """Compare the stack with what exists."""
     from azdeploy import deployment
+
+    return deployment.preview(stack, target)
+
+
+def show(plan: Plan) -> None:
+    """Show on stderr what is about to be done."""
     from azdeploy.cli import render
 
-    plan = deployment.preview(stack, target)
     typer.echo(render.plan_text(plan), err=True)
-    return plan
 
 
 @contextmanager
@@ -40,7 +44,10 @@ def unfinished(name: str, verb: str) -> Iterator[None]:
     """Say what to do next where a deployment or a tear-down is interrupted or fails half-way."""
     from azdeploy.errors import AzdeployError
 
-    next_steps = f"Run the same command again to go on, or 'azdeploy down {name}' to remove what is there."
+    next_steps = (
+        f"Run the same command again to go on, or 'azdeploy down {name}' to remove what is there "
+        "(with the same --local, -g and --subscription)."
+    )
     try:
         yield
     except KeyboardInterrupt:
@@ -59,9 +66,9 @@ def plan_result(plan: Plan, target: ArmTarget, output: Format) -> str:
 
     preparation = target.preparation(plan)
     if output is Format.TEXT:
-        first = [f"Resource group {preparation.path.rpartition('/')[2]} would be made."] if preparation else []
+        first = [f"Resource group {preparation.path.rpartition('/')[2]} will be made."] if preparation else []
         count = sum(1 for change in plan.changes if change.action is not Action.NOOP)
-        return "\n".join([*first, f"Dry run: {count} to change, nothing was sent."])
+        return "\n".join([*first, render.plan_text(plan), f"Dry run: {count} to change, nothing was sent."])
     requests = {change.name: target.requests(change, plan) for change in plan.changes}
     return documents.document(render.plan_document(plan, [preparation] if preparation else [], requests), output)
 

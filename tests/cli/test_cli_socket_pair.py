@@ -68,6 +68,19 @@ def test_a_dry_run_shows_the_requests_and_sends_none(pair, run) -> None:
     assert run("aci", "list", "--local", "-o", "json").json == []
 
 
+def test_a_dry_run_for_people_says_all_on_stdout(pair) -> None:
+    told = pair("--dry-run")
+
+    assert told.stdout.splitlines() == [
+        "Resource group socket-pair will be made.",
+        "Stack socket-pair (westus):",
+        "    + socket-server  will be created",
+        "    + socket-client  will be created",
+        "Dry run: 2 to change, nothing was sent.",
+    ]
+    assert told.code == 0
+
+
 def test_another_number_of_connections_updates_the_client_only(pair) -> None:
     pair("--connections", "10")
     told = pair("--connections", "15", "-o", "json")
