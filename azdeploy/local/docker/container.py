@@ -25,6 +25,7 @@ _ENGINE_LOST = 255
 # How long a command may take to appear in a container, and how often the engine is asked, in seconds.
 _EXEC_SECONDS, _EXEC_INTERVAL = 10.0, 0.02
 _RESIZES = 25
+_LAST_WORDS_SECONDS = 1.0
 # A terminal's signs for "interrupt" and "end of input".
 _INTERRUPT, _END_OF_INPUT = b"\x03", b"\x04"
 
@@ -155,6 +156,8 @@ class DockerExec:
     def close(self) -> None:
         """End the command when it still runs. The engine has no request for that, so its terminal asks first."""
         if self._state()["Running"]:
+            # A command that does not read must not hold up its end.
+            self._stream.socket.settimeout(_LAST_WORDS_SECONDS)
             self.send(_INTERRUPT + _END_OF_INPUT)
             self._kill()
         self._stream.interrupt()

@@ -29,6 +29,9 @@ class ProcessContainer:
         self._log = ContainerLog()
         self._exit_code: int | None = None
         self._ended = threading.Event()
+        self._sessions: list[Terminal] = []
+        self._opening = threading.Lock()
+        self._is_ending = False
         reading, writing = os.pipe()
         try:
             self._child = Child(command, output=writing)
@@ -58,7 +61,13 @@ class ProcessContainer:
             raise ContainerNotStartedError("The container is not running, so no command can run in it.")
         environment = {"TERM": "xterm-256color", **self._command.environment}
         argv = self._root.located(command, environment["PATH"])
-        return Terminal(replace(self._command, argv=argv, environment=environment), rows=rows, columns=columns)
+        inside = replace(self._command, argv=argv, environment=environment)
+        with self._opening:
+            if self._is_ending:
+                raise ContainerNotStartedError("The container is being stopped, so no command can run in it.")
+            session = Terminal(inside, rows=rows, columns=columns)
+            self._sessions = [*(one for one in self._sessions if not one.has_ended), session]
+        return session
 
     def stop(self, grace: float) -> None:
         """Send the image's stop signal, and kill all its processes after ``grace`` seconds."""
@@ -66,6 +75,7 @@ class ProcessContainer:
             self._child.signal(self._stop_signal)
             self._ended.wait(grace)
         self._child.finish()
+        self._end_sessions()
         self._ended.wait()
 
     def _watch(self, output: int) -> None:
@@ -73,9 +83,17 @@ class ProcessContainer:
         reader = threading.Thread(target=self._read, args=(output,), name=f"output {self.id[:12]}", daemon=True)
         reader.start()
         self._exit_code = self._child.wait()
+        self._end_sessions()
         reader.join(_DRAIN_SECONDS)
         self._log.close()
         self._ended.set()
+
+    def _end_sessions(self) -> None:
+        """End what exec runs in the container, as with an engine, where the first process takes all others along."""
+        with self._opening:
+            self._is_ending = True
+            for session in self._sessions:
+                session.end()
 
     def _read(self, output: int) -> None:
         with os.fdopen(output, "rb", buffering=0) as stream:
