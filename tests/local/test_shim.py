@@ -1,4 +1,4 @@
-"""The parent of a container's processes, spoken to as the endpoint does, and measured in its own process."""
+"""The parent of a container's processes, spoken to as the endpoint does. Coverage measures it in its own process."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import coverage
 import pytest
 
 from azdeploy.local.process import shim
 from azdeploy.local.process.child import Command, encoded
 
 PROGRAM = str(Path(shim.__file__))
+MEASURED = [sys.executable, "-P", "-m", shim.__name__]  # coverage knows what is to be measured by the names of modules
 
 
 class Shim:
     """A running shim with both ends of all that it talks through."""
 
-    def __init__(self, measurement: Path, body: Callable[[int], bytes], terminal: int | None = None) -> None:
+    def __init__(self, body: Callable[[int], bytes], terminal: int | None = None) -> None:
         reading, writing = os.pipe()
-        measured = ["-m", "coverage", "run", "--branch", f"--data-file={measurement}"]
         self.process = subprocess.Popen(
-            [sys.executable, *measured, PROGRAM],
+            MEASURED,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -50,13 +49,12 @@ class Shim:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[..., Shim]]:
+def run() -> Iterator[Callable[..., Shim]]:
     started: list[Shim] = []
-    measurement = tmp_path / "measurement"
 
     def start(*argv: str, hosts: Path | None = None, terminal: int | None = None, cwd: Path = Path("/")) -> Shim:
         command = Command(argv=argv, environment={"PATH": os.defpath}, working_directory=cwd, hosts=hosts)
-        started.append(Shim(measurement, lambda status: encoded(command, status, terminal), terminal))
+        started.append(Shim(lambda status: encoded(command, status, terminal), terminal))
         return started[-1]
 
     yield start
@@ -64,11 +62,6 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Shim]]:
         one.control.close()
         one.process.wait()
         one.output.close()
-    ours = coverage.Coverage.current()
-    for file in sorted(tmp_path.glob("measurement*")) if ours else []:
-        theirs = coverage.CoverageData(str(file))
-        theirs.read()
-        ours.get_data().update(theirs)
 
 
 def test_the_exit_code_and_the_output_are_the_commands(run: Callable[..., Shim]) -> None:
