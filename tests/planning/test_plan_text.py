@@ -39,3 +39,8 @@ def test_a_creation_needs_no_reason() -> None:
 
 def test_an_empty_plan_is_one_line() -> None:
     assert str(plan(Change(action=Action.NOOP, name="client"))) == "Stack pair: nothing to change."
+
+
+def test_lists_and_what_is_not_set_are_readable() -> None:
+    assert str(PropertyChange("command", (), ("sleep", "9"))) == "command: [] -> [sleep, 9]"
+    assert str(PropertyChange("zones", None, "1")) == "zones: (not set) -> 1"
