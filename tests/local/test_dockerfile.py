@@ -98,10 +98,10 @@ FILES = ("app/a.js", "app/b.txt", "app/lib/c.js", "top.js", "a file")
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("COPY top.js ./", {"top.js": "/work/top.js"}),
-        ("COPY top.js .", {"top.js": "/work/top.js"}),
-        ("COPY top.js /work", {"top.js": "/work/top.js"}),
-        ("COPY top.js other.js", {"top.js": "/work/other.js"}),
+        ("COPY top.js ./", {"top.js": "/app/top.js"}),
+        ("COPY top.js .", {"top.js": "/app/top.js"}),
+        ("COPY top.js /app", {"top.js": "/app/top.js"}),
+        ("COPY top.js other.js", {"top.js": "/app/other.js"}),
         ("COPY top.js /abs/dir/", {"top.js": "/abs/dir/top.js"}),
         ("ADD ./app/*.js /srv/", {"app/a.js": "/srv/a.js"}),
         ("COPY app/?.js $WHERE/", {"app/a.js": "/srv/a.js"}),
@@ -115,7 +115,7 @@ FILES = ("app/a.js", "app/b.txt", "app/lib/c.js", "top.js", "a file")
     ],
 )
 def test_copies_go_where_docker_puts_them(recipe: Make, line: str, expected: dict[str, str]) -> None:
-    assert places(recipe("FROM x", "ENV WHERE=/srv", "WORKDIR /work", line, files=FILES)) == expected
+    assert places(recipe("FROM x", "ENV WHERE=/srv", "WORKDIR /app", line, files=FILES)) == expected
 
 
 def test_a_whole_folder_is_copied_but_what_is_ignored(recipe: Make, tmp_path: Path) -> None:
