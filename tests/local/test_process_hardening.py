@@ -6,17 +6,26 @@ import os
 import re
 import select
 import signal
+import socket
+import ssl
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from local_machine import eventually
+from local_machine import GROUPS, Served, eventually, group_body, served
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from azdeploy.definitions.container_group import Container, ContainerGroup
+from azdeploy.local.clock import SystemClock
+from azdeploy.local.home import Home
 from azdeploy.local.process.container import ProcessContainer
 from azdeploy.local.process.runtime import ProcessRuntime
-from azdeploy.local.runtime import Sandbox
+from azdeploy.local.process.terminal import Terminal
+from azdeploy.local.runtime import ContainerNotStartedError, Sandbox
 
 SHELL = "FROM alpine:latest\nWORKDIR /work\nCOPY . .\n"
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -96,3 +105,127 @@ def test_a_container_whose_parent_is_stuck_is_stopped_nevertheless(runtime: Proc
     started.stop(0)
     await_end(own)
     sandbox.close()
+
+
+def written(session: Terminal, expected: str) -> re.Match[str]:
+    """Read from a session until it wrote something that matches."""
+    text = ""
+    while (found := re.search(expected, text)) is None:
+        received = session.receive()
+        assert received, f"it ended after writing {text!r}"
+        text += received.decode()
+    return found
+
+
+def in_time(work: Callable[[], object], seconds: float = 20.0) -> None:
+    """Do something that must not wait for ever; what hangs does not keep the test."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert not thread.is_alive(), "it waits for ever"
+
+
+def test_what_exec_runs_ends_with_its_container(runtime: ProcessRuntime, image: Path) -> None:
+    sandbox, started = start(runtime, image, "sleep", "6546")
+    session = started.exec(["sh", "-c", "echo pid=$$; exec sleep 6547"], rows=24, columns=80)
+    pid = int(written(session, r"pid=(\d+)\r")[1])
+    in_time(lambda: started.stop(0))
+    await_end(pid)
+    in_time(session.receive)
+    with pytest.raises(ContainerNotStartedError, match="not running"):
+        started.exec(["true"], rows=24, columns=80)
+    sandbox.close()
+
+
+def test_what_exec_runs_ends_when_its_container_ends_by_itself(runtime: ProcessRuntime, image: Path) -> None:
+    sandbox, started = start(runtime, image, "sh", "-c", "while ! test -e done; do sleep 0.05; done")
+    session = started.exec(["sh", "-c", "echo pid=$$; touch done; exec sleep 6548"], rows=24, columns=80)
+    pid = int(written(session, r"pid=(\d+)\r")[1])
+    assert started.wait(10) == 0
+    await_end(pid)
+    session.close()
+    sandbox.close()
+
+
+def test_a_session_whose_command_does_not_read_can_be_closed(runtime: ProcessRuntime, image: Path) -> None:
+    sandbox, started = start(runtime, image, "sleep", "6549")
+    session = started.exec(["sh", "-c", "stty raw -echo; echo ready; exec sleep 6550"], rows=24, columns=80)
+    written(session, "ready")
+    typing = threading.Thread(target=session.send, args=(b"x" * 1_000_000,), daemon=True)
+    typing.start()
+    in_time(session.close)
+    in_time(typing.join)
+    sandbox.close()
+
+
+@linux_only
+def test_a_session_can_be_closed_whoever_still_has_its_terminal(runtime: ProcessRuntime, image: Path) -> None:
+    sandbox, started = start(runtime, image, "sleep", "6551")
+    script = "echo own=$$; setsid sh -c 'echo child=$$; trap \"\" HUP; exec sleep 6552' & wait"
+    session = started.exec(["sh", "-c", script], rows=24, columns=80)
+    told = written(session, r"(?s)own=(\d+)\r.*child=(\d+)\r")
+    os.kill(parent_of(int(told[1])), signal.SIGKILL)
+    in_time(session.close)
+    sandbox.close()
+    os.kill(int(told[2]), signal.SIGKILL)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, image: Path) -> Iterator[Served]:
+    with served(Home(tmp_path / "home"), runtime=ProcessRuntime(tmp_path / "state"), clock=SystemClock()) as found:
+        body = group_body(str(image))
+        body["properties"]["containers"][0]["properties"]["command"] = ["sleep", "6553"]
+        found.arm.make("cg", body)
+        yield found
+
+
+@contextmanager
+def opened(machine: Served, command: str, *, silent: bool = False) -> Iterator[ClientConnection]:
+    promised = machine.arm.ask("POST", f"resourceGroups/rg/{GROUPS}/cg/containers/one/exec", {"command": command}).body
+    context = ssl.create_default_context(cafile=str(machine.home.ca))
+    with connect(promised["webSocketUri"], ssl=context, close_timeout=1) as stream:
+        if not silent:
+            stream.send(promised["password"])
+        yield stream
+
+
+def told_pid(stream: ClientConnection) -> int:
+    text = ""
+    while (found := re.search(r"pid=(\d+)\s", text)) is None:
+        received = stream.recv(timeout=10)
+        assert isinstance(received, bytes)
+        text += received.decode()
+    return int(found[1])
+
+
+def test_a_client_that_vanishes_ends_a_silent_command(machine: Served) -> None:
+    with opened(machine, "sh -c 'echo pid=$$; exec sleep 6554'") as stream:
+        pid = told_pid(stream)
+        stream.socket.shutdown(socket.SHUT_RDWR)
+        await_end(pid)
+
+
+def test_a_client_that_vanishes_is_noticed_while_its_command_does_not_read(machine: Served) -> None:
+    with opened(machine, "sh -c 'stty raw -echo; echo pid=$$; exec sleep 6555'") as stream:
+        pid = told_pid(stream)
+        for _ in range(8):
+            stream.send(b"x" * 100_000)
+        stream.socket.shutdown(socket.SHUT_RDWR)
+        await_end(pid)
+
+
+def test_a_command_that_ends_closes_the_connection_of_a_silent_client(machine: Served) -> None:
+    with opened(machine, "true") as stream, pytest.raises(ConnectionClosed):
+        stream.recv(timeout=10)
+
+
+def test_an_endpoint_ends_in_time_whatever_sessions_are_open(tmp_path: Path, image: Path) -> None:
+    endpoint = served(Home(tmp_path / "home"), runtime=ProcessRuntime(tmp_path / "state"), clock=SystemClock())
+    machine = endpoint.__enter__()
+    body = group_body(str(image))
+    body["properties"]["containers"][0]["properties"]["command"] = ["sleep", "6556"]
+    machine.arm.make("cg", body)
+    with opened(machine, "sh -c 'echo pid=$$; exec sleep 6557'") as stream, opened(machine, "true", silent=True):
+        pid = told_pid(stream)
+        in_time(lambda: endpoint.__exit__(None, None, None))
+        await_end(pid)
