@@ -109,11 +109,11 @@ def stop() -> bool:
     with _one_at_a_time(where):
         if not _lives(where):
             return False
-        running = _told(where)
-        if running is None:
+        pid = _pid(where)
+        if pid is None:
             raise LocalError("Azure on this machine is just starting or ending.", hint="Try again in a moment.")
-        _terminate(running.pid)
-        _await_end(where, running.pid)
+        _terminate(pid)
+        _await_end(where, pid)
         return True
 
 
@@ -263,6 +263,14 @@ def _answers(found: Connection) -> bool:
             return True
     except OSError:
         return False
+
+
+def _pid(where: Home) -> int | None:
+    """Return the endpoint's process id, also where another version of azdeploy started it and told other things."""
+    try:
+        return int(json.loads(where.state.read_bytes())["pid"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _lives(where: Home) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -33,6 +34,14 @@ def test_a_silent_endpoint_is_not_lost(machine: endpoint.Connection) -> None:
     assert endpoint.start(PROCESS).pid == machine.pid
     assert endpoint.stop()
     assert endpoint.find() is None
+
+
+def test_an_endpoint_of_another_version_can_be_stopped(machine: endpoint.Connection) -> None:
+    home().state.write_text(json.dumps({"url": machine.url, "pid": machine.pid}))
+
+    assert endpoint.find() is None
+    assert endpoint.stop()
+    assert endpoint.start(PROCESS).pid != machine.pid
 
 
 @pytest.mark.parametrize(
