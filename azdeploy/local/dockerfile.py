@@ -13,7 +13,8 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from dockerfile_parse import DockerfileParser
 from dockerfile_parse.util import WordSplitter, extract_key_values
@@ -55,10 +56,18 @@ def read_recipe(folder: Path, environment: Mapping[str, str]) -> Recipe:
     """
     require_dockerfile(folder)
     reader = _Reader(folder, contents(folder), dict(environment))
-    parser = DockerfileParser(fileobj=BytesIO((folder / DOCKERFILE).read_bytes()), env_replace=False)
-    for step in parser.structure:
+    for step in _steps(folder / DOCKERFILE):
         reader.read(step["instruction"], step["value"], step["startline"] + 1)
     return reader.recipe()
+
+
+def _steps(dockerfile: Path) -> Sequence[Mapping[str, Any]]:
+    try:
+        content = dockerfile.read_bytes()
+        content.decode()
+        return list(DockerfileParser(fileobj=BytesIO(content), env_replace=False).structure)
+    except (OSError, ValueError) as error:
+        raise ImageNotAccessibleError(f"{dockerfile} cannot be read as a Dockerfile in UTF-8: {error}.") from error
 
 
 @dataclass(slots=True)
@@ -73,6 +82,7 @@ class _Reader:
     environment: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     copied: list[Copied] = field(default_factory=list)
+    ways_out: set[str] = field(default_factory=set)
     working_directory: str = "/"
     shell: Sequence[str] = ("/bin/sh", "-c")
     entrypoint: Sequence[str] = ()
@@ -84,7 +94,10 @@ class _Reader:
         known = _INSTRUCTIONS.get(instruction)
         if known is None:
             raise self.refusal(f"the instruction {instruction} is not known here")
-        known(self, value)
+        try:
+            known(self, value)
+        except (ValueError, LookupError) as error:
+            raise self.refusal(f"'{value}' cannot be read") from error
 
     def recipe(self) -> Recipe:
         if not self.stages:
@@ -152,9 +165,20 @@ class _Reader:
         *sources, target = places
         into = target.endswith(("/", "/.")) or target == "." or len(sources) > 1
         target = posixpath.normpath(posixpath.join(self.working_directory, target))
-        into = into or target in self.folders
+        into = into or target in {"/", *self.folders}
         for source in sources:
-            self.copied.extend(self.copies(source, target, into=into, mode=mode))
+            for copied in self.copies(source, target, into=into, mode=mode):
+                self.require_no_way_out(copied)
+                self.copied.append(copied)
+
+    def require_no_way_out(self, copied: Copied) -> None:
+        """Refuse to copy through a link that was copied before and leads out of the image: to the user's own files."""
+        path = PurePosixPath(copied.target)
+        for link in self.ways_out.intersection(map(str, path.parents)):
+            raise self.refusal(f"copying to '{copied.target}' through the link '{link}' cannot be honoured")
+        source = self.folder / copied.source
+        if source.is_symlink() and _leads_out(copied.target, str(source.readlink())):
+            self.ways_out.add(copied.target)
 
     def split_flags(self, value: str) -> tuple[int | None, Sequence[str]]:
         mode, rest = None, value
@@ -257,11 +281,17 @@ def _array(value: str) -> Sequence[str] | None:
     """Return the texts of the exec form; None for what Docker takes for the shell form."""
     try:
         array = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(array, list) and all(isinstance(item, str) for item in array):
         return tuple(array)
     return None
+
+
+def _leads_out(target: str, link: str) -> bool:
+    """Tell whether a link leads out of the image when it stands at a path of that; an absolute one always does here."""
+    inside = posixpath.normpath(posixpath.join(posixpath.dirname(target).lstrip("/"), link))
+    return link.startswith("/") or inside.split("/")[0] == ".."
 
 
 def _matches(path: Sequence[str], pattern: Sequence[str]) -> bool:

@@ -49,7 +49,7 @@ def digest(folder: Path, paths: Iterable[str]) -> str:
     whole = hashlib.sha256()
     try:
         for path in sorted({DOCKERFILE, *paths}):
-            whole.update(f"{path}\0{_kind(folder / path)}\0".encode())
+            whole.update(os.fsencode(f"{path}\0{_kind(folder / path)}\0"))
             whole.update(_content(folder / path))
     except OSError as error:
         raise ImageNotAccessibleError(f"The folder {folder}, given as an image, cannot be read: {error}.") from error
@@ -67,7 +67,7 @@ def _kind(path: Path) -> str:
 
 def _content(path: Path) -> bytes:
     if path.is_symlink():
-        return str(path.readlink()).encode()
+        return os.fsencode(path.readlink())
     if path.exists() and not path.is_file():
         return b""
     with path.open("rb") as file:

@@ -25,7 +25,7 @@ from azdeploy.local.home import Home
 from azdeploy.local.process.container import ProcessContainer
 from azdeploy.local.process.runtime import ProcessRuntime
 from azdeploy.local.process.terminal import Terminal
-from azdeploy.local.runtime import ContainerNotStartedError, Sandbox
+from azdeploy.local.runtime import ContainerNotStartedError, ImageNotAccessibleError, Sandbox
 
 SHELL = "FROM alpine:latest\nWORKDIR /work\nCOPY . .\n"
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -229,3 +229,113 @@ def test_an_endpoint_ends_in_time_whatever_sessions_are_open(tmp_path: Path, ima
         pid = told_pid(stream)
         in_time(lambda: endpoint.__exit__(None, None, None))
         await_end(pid)
+
+
+def refused(runtime: ProcessRuntime, image: Path, dockerfile: str | bytes) -> str:
+    content = dockerfile if isinstance(dockerfile, bytes) else f"FROM x\n{dockerfile}".encode()
+    (image / "Dockerfile").write_bytes(content)
+    with pytest.raises(ImageNotAccessibleError) as error:
+        runtime.image(str(image))
+    return str(error.value)
+
+
+def output(runtime: ProcessRuntime, image: Path, *command: str, name: str = "one") -> str:
+    sandbox, started = start(runtime, image, *command, name=name)
+    started.wait(10)
+    sandbox.close()
+    return started.logs()
+
+
+@pytest.fixture
+def victim(tmp_path: Path, image: Path) -> Path:
+    """A folder of the user's that a link of the image leads to."""
+    folder = tmp_path / "victim"
+    folder.mkdir()
+    (folder / "f.txt").write_text("mine", encoding="utf-8")
+    (image / "f.txt").write_text("overwritten", encoding="utf-8")
+    (image / "link").symlink_to(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "COPY link /data\nCOPY f.txt /data/f.txt\n",
+        "COPY link /data\nCOPY f.txt /data/deep/f.txt\n",
+        "WORKDIR /work\nCOPY link .\nCOPY f.txt link/\n",
+        "COPY . /work\nCOPY f.txt /work/link/f.txt\n",
+    ],
+)
+def test_nothing_is_copied_through_a_link_that_leads_out(
+    runtime: ProcessRuntime, image: Path, victim: Path, steps: str
+) -> None:
+    told = refused(runtime, image, steps)
+    assert re.search(r"line \d: copying to '/\S+' through the link '/\S+' cannot be honoured .* use --runtime", told)
+    assert [path.read_text(encoding="utf-8") for path in victim.iterdir()] == ["mine"]
+
+
+def test_nothing_is_copied_through_links_that_lead_out_together(
+    runtime: ProcessRuntime, image: Path, victim: Path
+) -> None:
+    (image / "second").symlink_to("data")
+    steps = "FROM x\nCOPY link /data\nCOPY second /second\nCOPY f.txt /second/f.txt\n"
+    (image / "Dockerfile").write_text(steps, encoding="utf-8")
+    with pytest.raises(ContainerNotStartedError, match=r"a link leads out of the container, to .*/victim"):
+        start(runtime, image, "true")
+    assert (victim / "f.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_link_itself_and_what_a_link_inside_leads_to_are_copied(
+    runtime: ProcessRuntime, image: Path, victim: Path
+) -> None:
+    (image / "real").mkdir()
+    (image / "inner").symlink_to("real")
+    steps = "FROM x\nCOPY . /work\nCOPY f.txt /work/inner/f.txt\nCOPY f.txt /work/link\nWORKDIR /work\n"
+    (image / "Dockerfile").write_text(steps, encoding="utf-8")
+    assert output(runtime, image, "cat", "real/f.txt", "link") == "overwritten" * 2
+    assert (victim / "f.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_two_dots_lead_nowhere(runtime: ProcessRuntime, image: Path, tmp_path: Path) -> None:
+    (image / "f.txt").write_text("copied", encoding="utf-8")
+    steps = "FROM x\nWORKDIR ../../../../up\nCOPY f.txt ../../../../../f.txt\nCOPY f.txt ..\n"
+    (image / "Dockerfile").write_text(steps, encoding="utf-8")
+    assert output(runtime, image, "sh", "-c", "cat ../f.txt; pwd").startswith("copied" + str(tmp_path / "state"))
+    assert not list(tmp_path.glob("f.txt"))
+    assert "is outside of the image's folder" in refused(runtime, image, "COPY ../victim /x\n")
+    assert "is outside of the image's folder" in refused(runtime, image, "COPY a/../../victim /x\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"FROM x\nENV A=\xff\n", "cannot be read as a Dockerfile in UTF-8"),
+        (b"FROM x\nCMD " + b"[" * 100_000, ""),
+        (b'FROM x\nCOPY ["\\ud800", "/x"]\n', "to copy in"),
+        (b"FROM x\nCOPY a\x00b /x\n", "to copy in"),
+    ],
+    ids=["bytes", "deep", "half a character", "zero"],
+)
+def test_a_dockerfile_that_makes_no_sense_is_refused_in_a_sentence(
+    runtime: ProcessRuntime, image: Path, content: bytes, told: str
+) -> None:
+    if not told:
+        (image / "Dockerfile").write_bytes(content)
+        assert runtime.image(str(image)).digest
+    else:
+        assert told in refused(runtime, image, content)
+
+
+def test_a_folder_that_cannot_be_made_keeps_the_container_from_starting(runtime: ProcessRuntime, image: Path) -> None:
+    (image / "Dockerfile").write_bytes(b'FROM x\nVOLUME ["/\\ud800"]\n')
+    with pytest.raises(ContainerNotStartedError, match="cannot be copied"):
+        start(runtime, image, "true")
+
+
+def test_names_of_files_may_be_any_bytes(runtime: ProcessRuntime, image: Path) -> None:
+    Path(os.fsdecode(os.fsencode(image) + b"/\xff")).write_text("odd", encoding="utf-8")
+    assert output(runtime, image, "sh", "-c", "cat ?") == "odd"
+
+
+def test_a_container_may_be_called_like_the_groups_own_files(runtime: ProcessRuntime, image: Path) -> None:
+    assert output(runtime, image, "echo", "well", name="hosts") == "well\n"

@@ -41,21 +41,30 @@ def prepare_root(folder: Path, image: Path, recipe: Recipe) -> Root:
         for path in ["/tmp", "/home", *recipe.folders]:  # noqa: S108 (inside of the container's own folder)
             root.place(path).mkdir(parents=True, exist_ok=True)
         for copied in recipe.copied:
-            _copy(image / copied.source, root.place(copied.target), copied)
-    except OSError as error:
+            _copy(image / copied.source, root.place(copied.target), copied, folder)
+    except (OSError, ValueError) as error:
         raise ContainerNotStartedError(f"The files of the image {image} cannot be copied: {error}.") from error
     return root
 
 
-def _copy(source: Path, target: Path, copied: Copied) -> None:
+def _copy(source: Path, target: Path, copied: Copied, folder: Path) -> None:
     if source.is_dir() and not source.is_symlink():
+        _require_inside(target, folder)
         target.mkdir(parents=True, exist_ok=True)
         return
+    _require_inside(target.parent, folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     shutil.copy2(source, target, follow_symlinks=False)
     if copied.mode is not None and not target.is_symlink():
         target.chmod(copied.mode)
+
+
+def _require_inside(path: Path, folder: Path) -> None:
+    """Raise OSError where links, which are copied as they are, lead from a path to what is not the container's."""
+    where = os.path.realpath(path)
+    if not Path(where).is_relative_to(os.path.realpath(folder)):
+        raise OSError(f"a link leads out of the container, to {where}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

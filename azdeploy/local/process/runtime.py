@@ -147,7 +147,7 @@ class ProcessSandbox:
         if isinstance(container, Container):
             require_free(self.address, container.ports, container.name)
         hosts = self._hosts if self._runtime.resolves_names else None
-        root = prepare_root(self._folder / container.name, source, recipe)
+        root = prepare_root(self._folder / "containers" / container.name, source, recipe)
         command = root.command(container, self.address, hosts)
         with self._lock:
             if self._closed:
