@@ -93,3 +93,21 @@ def test_the_pair_talks_in_containers_built_from_the_samples(options: tuple[str,
 
     assert told.stdout.splitlines()[-1] == "200 of 200 connections answered"
     azdeploy("down", "socket-pair", "--local")
+
+
+def test_an_interrupted_deployment_says_how_to_go_on_and_does() -> None:
+    azdeploy("local", "start", "--runtime", "process", "--latency", "recorded", "--time-scale", "0.1")
+    command = [AZDEPLOY, "aci", "socket-pair", "--local"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as told:
+        assert told.stderr
+        while "socket-server is Pending" not in told.stderr.readline():
+            assert told.poll() is None
+        told.send_signal(signal.SIGINT)
+        rest = told.stderr.read()
+
+    assert told.returncode == 130
+    assert "what was started goes on" in rest
+    assert "Traceback" not in rest
+    again = azdeploy("aci", "socket-pair", "--local", "--connections", "4")
+    assert again.stdout.splitlines()[-1] == "4 of 4 connections answered"
+    azdeploy("local", "reset", "--yes")
