@@ -297,3 +297,43 @@ def test_whatever_stands_anywhere_in_a_body_is_taken_or_refused(tmp_path: Path) 
             assert machine.arm.ask("GET", GROUPS).status == 200
 
         put()
+
+
+@pytest.mark.parametrize("name", ["abc%0A", "a%00b", "%2561", "a%7Fb", "a%250Ab", "%FF"])
+def test_a_name_is_what_it_is_once_decoded(machine: Served, name: str) -> None:
+    refused = machine.arm.ask("PUT", f"resourceGroups/rg/{GROUPS}/{name}", group_body())
+    assert (refused.status, refused.code) == (400, "InvalidContainerGroupName")
+    refused = machine.arm.ask("PUT", f"resourceGroups/{name}", {"location": "westus"})
+    assert (refused.status, refused.code) == (400, "InvalidResourceGroup")
+    for path in (f"resourceGroups/rg/{GROUPS}/{name}", f"resourceGroups/{name}"):
+        assert machine.arm.ask("GET", path).status == 404
+
+
+@pytest.mark.parametrize("amounts", [{"cpu": -1, "memoryInGB": 1}, {"cpu": 1, "memoryInGB": -0.5}, {"cpu": 0}])
+def test_what_a_container_asks_for_is_more_than_nothing(machine: Served, amounts: dict[str, float]) -> None:
+    body = group_body()
+    body["properties"]["containers"][0]["properties"]["resources"] = {"requests": {"memoryInGB": 1, **amounts}}
+    refused = machine.arm.ask("PUT", f"resourceGroups/rg/{GROUPS}/other", body)
+    assert (refused.status, refused.code) == (400, "ResourceRequestsNotSpecified")
+
+
+@pytest.mark.parametrize("manager", [1, [], {}, True])
+def test_the_manager_of_a_resource_group_is_a_text(machine: Served, manager: Any) -> None:
+    for method, path in (("PUT", "resourceGroups/other"), ("PATCH", "resourceGroups/rg")):
+        refused = machine.arm.ask(method, path, {"location": "westus", "managedBy": manager})
+        assert (refused.status, refused.code) == (400, "InvalidRequestContent")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"properties": True},
+        {"properties": {"subnets": [1]}},
+        {"properties": {"subnets": [{"properties": {"delegations": [{"properties": []}]}}]}},
+        {"location": 1},
+    ],
+)
+def test_a_networks_body_is_what_it_should_be(machine: Served, body: Any) -> None:
+    path = "resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/net"
+    refused = machine.arm.ask("PUT", path, {"location": "westus", **body})
+    assert (refused.status, refused.code) == (400, "InvalidRequestContent")

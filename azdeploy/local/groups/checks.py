@@ -127,7 +127,7 @@ def _images(name: str, properties: Json) -> Iterator[Fault]:
 def _requests(name: str, properties: Json) -> Iterator[Fault]:
     for one in properties.get("containers", []):
         requests = one.get("properties", {}).get("resources", {}).get("requests", {})
-        if not requests.get("cpu") or not requests.get("memoryInGB"):
+        if requests.get("cpu", 0) <= 0 or requests.get("memoryInGB", 0) <= 0:
             message = (
                 f"The resource requests are not specified in container '{one.get('name', '')}' of contain group "
                 f"'{name}'. Both memory and CPU requests are required since API version '2017-07-01-preview'."

@@ -169,8 +169,7 @@ _BEYOND = 2**31  # Azure's reference says int32 of every whole number here
 
 def exec_request(body: Json) -> Json:
     """Return the body of a request for exec in Azure's spelling; Refusal for a value of the wrong kind."""
-    result = _settle(body, _EXEC, "")
-    return result if isinstance(result, dict) else {}
+    return settled(body, _EXEC)
 
 
 def canonical(body: Json) -> Json:
@@ -179,7 +178,12 @@ def canonical(body: Json) -> Json:
     Refusal for a value of the wrong kind. The texts of enumerations that Azure does not know are kept as they are:
     they have errors of their own.
     """
-    result = _settle(body, BODY, "")
+    return settled(body, BODY)
+
+
+def settled(body: Json, shape: Shape) -> Json:
+    """Return a body of any shape as ``canonical`` does it for that of a container group."""
+    result = _settle(body, shape, "")
     return result if isinstance(result, dict) else {}
 
 

@@ -10,7 +10,7 @@ from azdeploy.local.groups.inventory import Inventory
 from azdeploy.local.groups.log_text import select
 from azdeploy.local.groups.record import TYPE, Place
 from azdeploy.local.groups.sessions import Sessions, Stream
-from azdeploy.local.groups.shape import exec_request
+from azdeploy.local.groups.shape import canonical, exec_request
 from azdeploy.local.latency import Step
 from azdeploy.local.operations import Operation, Progress
 from azdeploy.local.providers.networks import Networks
@@ -87,7 +87,7 @@ class ContainerGroups:
         home = self._resource_groups.require(request, writing=True)
         self._registrations.require(NAMESPACE)
         body = request.content()
-        self._networks.require_subnets(body)
+        self._networks.require_subnets(canonical(body))
         place = Place(
             subscription=request.params["subscription"], resource_group=home.name, name=request.params["name"]
         )

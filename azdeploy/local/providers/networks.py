@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from azdeploy.local.groups.shape import Kind, settled
 from azdeploy.local.machine import Machine
 from azdeploy.local.operations import Progress
 from azdeploy.local.providers.registrations import Registrations
@@ -27,6 +28,20 @@ _SUBNET = f"{_ONE}/subnets/{{subnet}}"
 _OPERATION = f"{SUBSCRIPTION}/providers/{NAMESPACE}/locations/{{location}}/operations/{{operation}}"
 _SUBNET_ID = re.compile(_SUBNET.replace("{", "(?P<").replace("}", ">[^/]+)"), re.IGNORECASE)
 _ACTION = "Microsoft.Network/virtualNetworks/subnets/action"
+
+_SUBNET_BODY = {
+    "name": Kind.TEXT,
+    "properties": {
+        "addressPrefix": Kind.TEXT,
+        "addressPrefixes": [Kind.TEXT],
+        "delegations": [{"name": Kind.TEXT, "properties": {"serviceName": Kind.TEXT}}],
+    },
+}
+_BODY = {
+    "location": Kind.TEXT,
+    "tags": Kind.FREE,
+    "properties": {"addressSpace": {"addressPrefixes": [Kind.TEXT]}, "subnets": [_SUBNET_BODY]},
+}
 
 
 class Networks:
@@ -90,9 +105,8 @@ class Networks:
         ]
 
     def require_subnets(self, body: Json) -> None:
-        """Let a container group's body pass whose subnets exist; else Refusal 400."""
-        properties = {key.lower(): value for key, value in (body.get("properties") or {}).items()}
-        for subnet in properties.get("subnetids") or []:
+        """Let a container group's canonical body pass whose subnets exist; else Refusal 400."""
+        for subnet in body.get("properties", {}).get("subnetIds", []):
             wanted = str(subnet.get("id", ""))
             if not self._subnet_exists(wanted):
                 message = (
@@ -123,7 +137,7 @@ class Networks:
     def _put(self, request: Request) -> Reply:
         home = self._resource_groups.require(request, writing=True)
         self._registrations.require(NAMESPACE)
-        wanted = _network(request, home, request.content())
+        wanted = _network(request, home, settled(request.content(), _BODY))
         with self._lock:
             known = self._networks.get(wanted["id"].lower())
             self._save(wanted)
@@ -152,7 +166,7 @@ class Networks:
         with self._lock:
             network = self._require(request, writing=True)
             known = _find(network, request.params["subnet"])
-            wanted = _subnet(network["id"], request.params["subnet"], request.content())
+            wanted = _subnet(network["id"], request.params["subnet"], settled(request.content(), _SUBNET_BODY))
             others = [one for one in network["properties"]["subnets"] if one is not known]
             self._save({**network, "properties": network["properties"] | {"subnets": [*others, wanted]}})
         shown = {**wanted, "properties": wanted["properties"] | {"provisioningState": "Updating"}}

@@ -17,7 +17,7 @@ from azdeploy.local.providers.subscriptions import SUBSCRIPTION, Subscriptions
 from azdeploy.local.regions import location_of
 from azdeploy.local.router import Route, filter_of
 from azdeploy.local.store import Store
-from azdeploy.local.wire import Json, Refusal, Reply, Request, group_missing, tags_of
+from azdeploy.local.wire import Json, Refusal, Reply, Request, bad_content, group_missing, tags_of
 
 _KIND = "resource group"
 _TYPE = "Microsoft.Resources/resourceGroups"
@@ -138,7 +138,7 @@ class ResourceGroups:
         with self._lock:
             known = self.require(request, writing=True)
             body = request.content()
-            tags, manager = tags_of(body), body.get("managedBy", known.managed_by)
+            tags, manager = tags_of(body), _manager(body, known.managed_by)
             changed = replace(known, tags=known.tags if tags is None else tags, managed_by=manager)
             self._save(changed)
         return Reply(body=self._body(changed))
@@ -242,8 +242,14 @@ def _check_name(name: str) -> None:
 
 def _wanted(name: str, body: Json) -> ResourceGroup:
     _check_name(name)
-    manager = body.get("managedBy")
-    return ResourceGroup(name=name, location=location_of(body), tags=tags_of(body), managed_by=manager)
+    return ResourceGroup(name=name, location=location_of(body), tags=tags_of(body), managed_by=_manager(body))
+
+
+def _manager(body: Json, default: str | None = None) -> str | None:
+    given = body.get("managedBy", default)
+    if given is None or isinstance(given, str):
+        return given
+    raise bad_content("The value of 'managedBy' of a resource group should be a text.")
 
 
 def _same_location(known: ResourceGroup, wanted: ResourceGroup) -> None:
