@@ -31,6 +31,9 @@ def context(home: Home) -> ssl.SSLContext:
     """Return what a server needs to speak TLS with that certificate."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Tickets would come behind the handshake: a client that waits for a session's first bytes in one thread and writes
+    # in another takes them for these, and now and then waits for ever.
+    server.num_tickets = 0
     server.load_cert_chain(home.certificate)
     return server
 

@@ -6,6 +6,7 @@ import base64
 import ipaddress
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -426,3 +427,27 @@ def test_holders_are_programs_for_the_usual_machines_only() -> None:
     assert elf_program("aarch64")[18:20] == (183).to_bytes(2, "little")
     with pytest.raises(LocalError, match="no holder for engines on s390x"):
         elf_program("s390x")
+
+
+def test_what_exec_runs_ends_with_its_container_and_can_be_closed_while_it_does_not_read(
+    runtime: DockerRuntime,
+) -> None:
+    sandbox = opened(runtime, group(one("sleep", "600")))
+    started = sandbox.run(one("sleep", "600"), runtime.image("alpine"))
+    deaf = started.exec(["sh", "-c", "stty raw -echo; echo ready; exec sleep 600"], rows=24, columns=80)
+    while b"ready" not in deaf.receive():
+        pass
+    typing = threading.Thread(target=deaf.send, args=(b"x" * 10_000_000,), daemon=True)
+    typing.start()
+    closing = threading.Thread(target=deaf.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+    session = started.exec(["sleep", "600"], rows=24, columns=80)
+    started.stop(0)
+    reading = threading.Thread(target=session.receive, daemon=True)
+    reading.start()
+    reading.join(20)
+    assert not reading.is_alive()
+    session.close()
+    sandbox.close()

@@ -11,7 +11,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -220,15 +220,16 @@ def test_a_command_that_ends_closes_the_connection_of_a_silent_client(machine: S
 
 
 def test_an_endpoint_ends_in_time_whatever_sessions_are_open(tmp_path: Path, image: Path) -> None:
-    endpoint = served(Home(tmp_path / "home"), runtime=ProcessRuntime(tmp_path / "state"), clock=SystemClock())
-    machine = endpoint.__enter__()
-    body = group_body(str(image))
-    body["properties"]["containers"][0]["properties"]["command"] = ["sleep", "6556"]
-    machine.arm.make("cg", body)
-    with opened(machine, "sh -c 'echo pid=$$; exec sleep 6557'") as stream, opened(machine, "true", silent=True):
-        pid = told_pid(stream)
-        in_time(lambda: endpoint.__exit__(None, None, None))
-        await_end(pid)
+    with ExitStack() as ending:
+        runtime = ProcessRuntime(tmp_path / "state")
+        machine = ending.enter_context(served(Home(tmp_path / "home"), runtime=runtime, clock=SystemClock()))
+        body = group_body(str(image))
+        body["properties"]["containers"][0]["properties"]["command"] = ["sleep", "6556"]
+        machine.arm.make("cg", body)
+        with opened(machine, "sh -c 'echo pid=$$; exec sleep 6557'") as stream, opened(machine, "true", silent=True):
+            pid = told_pid(stream)
+            in_time(ending.close)
+            await_end(pid)
 
 
 def refused(runtime: ProcessRuntime, image: Path, dockerfile: str | bytes) -> str:
