@@ -27,7 +27,7 @@ from azdeploy.local.process.runtime import ProcessRuntime
 from azdeploy.local.process.terminal import Terminal
 from azdeploy.local.runtime import ContainerNotStartedError, ImageNotAccessibleError, Sandbox
 
-SHELL = "FROM alpine:latest\nWORKDIR /work\nCOPY . .\n"
+SHELL = "FROM alpine:latest\nWORKDIR /app\nCOPY . .\n"
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
@@ -263,8 +263,8 @@ def victim(tmp_path: Path, image: Path) -> Path:
     [
         "COPY link /data\nCOPY f.txt /data/f.txt\n",
         "COPY link /data\nCOPY f.txt /data/deep/f.txt\n",
-        "WORKDIR /work\nCOPY link .\nCOPY f.txt link/\n",
-        "COPY . /work\nCOPY f.txt /work/link/f.txt\n",
+        "WORKDIR /app\nCOPY link .\nCOPY f.txt link/\n",
+        "COPY . /app\nCOPY f.txt /app/link/f.txt\n",
     ],
 )
 def test_nothing_is_copied_through_a_link_that_leads_out(
@@ -291,7 +291,7 @@ def test_a_link_itself_and_what_a_link_inside_leads_to_are_copied(
 ) -> None:
     (image / "real").mkdir()
     (image / "inner").symlink_to("real")
-    steps = "FROM x\nCOPY . /work\nCOPY f.txt /work/inner/f.txt\nCOPY f.txt /work/link\nWORKDIR /work\n"
+    steps = "FROM x\nCOPY . /app\nCOPY f.txt /app/inner/f.txt\nCOPY f.txt /app/link\nWORKDIR /app\n"
     (image / "Dockerfile").write_text(steps, encoding="utf-8")
     assert output(runtime, image, "cat", "real/f.txt", "link") == "overwritten" * 2
     assert (victim / "f.txt").read_text(encoding="utf-8") == "mine"
