@@ -1,15 +1,28 @@
-"""How container groups look on the terminal: pure functions from ARM's JSON to rows, text and documents."""
+"""A stack's container groups, and how they look: functions from ARM's JSON to rows, text and documents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azdeploy.cli.documents import table
 from azdeploy.definitions.stack import STACK_TAG
+from azdeploy.errors import NotFound
+
+if TYPE_CHECKING:
+    from azdeploy.arm.client import ArmTarget
 
 Group = Mapping[str, Any]
 _LAST_EVENTS = 3
+
+
+def of_stack(name: str, target: ArmTarget) -> list[dict[str, Any]]:
+    """Return a stack's groups as Azure describes them; NotFound where there are none."""
+    found = target.find(name)
+    if not found:
+        hint = "'azdeploy aci list' shows what there is; add --local for this machine."
+        raise NotFound(f"There is nothing of stack {name}.", hint=hint)
+    return found
 
 
 def groups_text(groups: Sequence[Group]) -> str:

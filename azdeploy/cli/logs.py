@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from azdeploy.cli.groups import Group, of_stack
 from azdeploy.errors import NotFound
 from azdeploy.execution.logs import Log
 
@@ -28,26 +29,21 @@ class StackLogs:
 
     def read(self) -> Mapping[str, Log]:
         """Return the logs by name; NotFound where the stack has nothing of the kind."""
-        found = list(self._containers())
+        groups = of_stack(self._stack, self._target)
+        found = list(self._containers(groups))
         if not found:
-            raise self._missing()
+            there = ", ".join(str(group["name"]) for group in groups)
+            raise NotFound(f"There is no {self._only} in stack {self._stack}.", hint=f"There is: {there}.")
         self.width = max(len(title) for title, *_ in found)
         return {title: Log(self._text(title, group, container), start) for title, group, container, start in found}
 
-    def _containers(self) -> Iterator[tuple[str, str, str, str]]:
-        for group in self._target.find(self._stack):
+    def _containers(self, groups: Sequence[Group]) -> Iterator[tuple[str, str, str, str]]:
+        for group in groups:
             for container in group["properties"]["containers"]:
                 names = (str(group["name"]), str(container["name"]))
                 if self._only is None or self._only in names:
                     title = names[0] if names[0] == names[1] else "/".join(names)
                     yield title, *names, _start(container)
-
-    def _missing(self) -> NotFound:
-        there = [f"{group['name']}" for group in self._target.find(self._stack)]
-        if not there:
-            hint = "See what there is with 'azdeploy aci list', with --local for this machine."
-            return NotFound(f"There is nothing of stack {self._stack}.", hint=hint)
-        return NotFound(f"There is no {self._only} in stack {self._stack}.", hint=f"There is: {', '.join(there)}.")
 
     def _text(self, title: str, group: str, container: str) -> str:
         text = self._target.logs(group, container)

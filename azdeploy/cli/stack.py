@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -105,7 +105,7 @@ def status(
     """Tell how a stack's container groups are: state, address, restarts, last events."""
     from azdeploy.cli import documents, groups
 
-    found = _groups(name, targets.open_target(local, resource_group, subscription))
+    found = groups.of_stack(name, targets.open_target(local, resource_group, subscription))
     if output is Format.TEXT:
         typer.echo(groups.status_text(found))
     else:
@@ -133,18 +133,6 @@ def logs(
         typer.echo(f"{line.container:<{logs_of.width}}  {line.text}")
 
 
-def _groups(name: str, target: ArmTarget) -> list[dict[str, Any]]:
-    from azdeploy.errors import NotFound
-
-    found = target.find(name)
-    if not found:
-        raise NotFound(
-            f"There is nothing of stack {name}.",
-            hint="'azdeploy aci list' shows what there is; add --local for this machine.",
-        )
-    return found
-
-
 def down(
     name: targets.StackName,
     resource_group: targets.InResourceGroup = None,
@@ -158,8 +146,7 @@ def down(
     from azdeploy.cli import documents, render
 
     target = targets.open_target(local, resource_group, subscription)
-    existing = sorted(target.existing(name))
-    if existing:
+    if targets.asks(yes) and (existing := sorted(target.existing(name))):
         targets.confirm(f"Delete {', '.join(existing)} of stack {name}?", yes)
     with unfinished(name, "deleting"):
         gone = deployment.destroy(name, target, observer=render.Progress())

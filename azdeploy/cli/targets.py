@@ -82,11 +82,16 @@ def refuse_exit_code_without_dry_run(exit_code: bool, dry_run: bool) -> None:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask on a terminal unless told not to; a script that cannot answer has decided already."""
+    """Ask before going on, where there is somebody to ask."""
+    if asks(yes):
+        typer.confirm(question, abort=True, err=True)
+
+
+def asks(yes: bool) -> bool:
+    """Tell whether to ask: on a terminal, unless told not to; a script that cannot answer has decided already."""
     import sys
 
-    if not yes and sys.stdin.isatty():
-        typer.confirm(question, abort=True, err=True)
+    return not yes and sys.stdin.isatty()
 
 
 def confirm_losses(plan: Plan, yes: bool) -> None:
